@@ -1,0 +1,62 @@
+"""The Python interface: the same workflows as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vectune.config import CheckConfig, JudgeConfig, TuneConfig
+from vectune.config.load import parse_config
+from vectune.data.check import CheckReport
+from vectune.encode.loading import load_encoder
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.monitor.progress import Progress, Silent
+from vectune.workflows.check import check_data
+from vectune.workflows.evaluate import Judged, evaluate
+from vectune.workflows.tune import Hands, Run
+from vectune.workflows.tune import tune as tune_workflow
+
+
+def tune(
+    path: str | Path,
+    *,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    resume: bool = False,
+    **settings: Any,
+) -> Run:
+    """Tune a model on the data at `path` and judge it; the run folder and verdict are in what comes back.
+
+    `settings` are the fields of TuneConfig, nested ones as dicts: `tune("pairs.jsonl", out="runs/a",
+    train={"epochs": 2})`. `stop` is asked after each step; when it says True, all is saved and Interrupted is raised;
+    `resume` with the same settings and `out` then goes on. Raises ConfigError, DataError, ModelError, StorageError...
+    each with a `hint`.
+    """
+    config = parse_config(TuneConfig, {"path": str(path), **settings}, "tune()")
+    return tune_workflow(config, Hands(progress or Silent(), stop, resume))
+
+
+def judge(model: str | Path, path: str | Path, *, against: Sequence[str] = (), **settings: Any) -> Judged:
+    """Judge `model` on the data at `path` beside BM25 and the models `against`; the first of them is the base.
+
+    `settings` are the fields of JudgeConfig. Nothing is written unless `out` is given.
+    """
+    content = {"model": str(model), "path": str(path), "against": tuple(against), **settings}
+    return evaluate(parse_config(JudgeConfig, content, "judge()"), Silent())
+
+
+def check(path: str | Path, **settings: Any) -> dict[str, CheckReport]:
+    """What the data at `path` is and what is wrong with it, a report per split (`all` where there are none).
+
+    `settings` are the fields of CheckConfig. Nothing is written unless `out` is given.
+    """
+    return check_data(parse_config(CheckConfig, {"path": str(path), **settings}, "check()"), Silent())
+
+
+def load(model: str | Path, *, max_tokens: int | None = None, device: str | None = None) -> SentenceEncoder:
+    """An encoder: `load(run.model).encode(texts)` gives float32 [len(texts), dim] of L2 norm 1.
+
+    `model` is a run folder, a path or a name; ModelError when it can't be had.
+    """
+    return load_encoder(str(model), max_tokens=max_tokens, device=device)

@@ -1,0 +1,27 @@
+"""Results on stdout: tables for people, one JSON object for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from vectune.config import Config
+from vectune.config.load import to_toml
+
+
+def show(content: Mapping[str, Any], renderables: Iterable[RenderableType], as_json: bool) -> None:
+    """Print `content` as JSON, or the renderables."""
+    if as_json:
+        print(json.dumps(content, ensure_ascii=False, indent=2))
+        return
+    console = Console()
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def show_config(config: Config) -> None:
+    """What `--dry-run` prints."""
+    print(to_toml(config), end="")

@@ -1,0 +1,1 @@
+"""Reading, roles, cleaning, near-duplicates, splitting."""

@@ -1,0 +1,61 @@
+"""Splits that were read apart, brought together over one corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import cast
+
+from vectune.data.normal import normal
+from vectune.records import Dataset, Retrieval, Splits
+
+
+def join_splits(parts: Mapping[str, Dataset]) -> Splits:
+    """`train`, `dev` and `test` as Splits.
+
+    Retrieval sets that do not share their corpus get one: documents with equal texts become one document, and ids are
+    given the split's name in front, since two files number their rows alike.
+    """
+    datasets = list(parts.values())
+    if all(isinstance(data, Retrieval) for data in datasets):
+        retrievals = {name: cast(Retrieval, data) for name, data in parts.items()}
+        first = next(iter(retrievals.values()))
+        if any(data.corpus is not first.corpus for data in retrievals.values()):
+            return Splits(**_one_corpus(retrievals))
+    return Splits(**parts)
+
+
+def add_documents(splits: Splits, texts: Iterable[str]) -> Splits:
+    """The splits with more documents to search among; texts that the corpus has already are left out."""
+    train = cast(Retrieval, splits.train)
+    corpus = dict(train.corpus)
+    known = {normal(text) for text in corpus.values()}
+    for number, text in enumerate(texts, start=1):
+        key = normal(text)
+        if key not in known:
+            known.add(key)
+            corpus[f"corpus:{number}"] = text
+    parts = (cast(Retrieval, part) for part in (splits.train, splits.dev, splits.test))
+    return Splits(*(replace(part, corpus=corpus) for part in parts))
+
+
+def _one_corpus(parts: Mapping[str, Retrieval]) -> dict[str, Retrieval]:
+    corpus: dict[str, str] = {}
+    by_text: dict[str, str] = {}
+    renamed: dict[str, dict[str, str]] = {}
+    for name, data in parts.items():
+        ids = renamed[name] = {}
+        for old, text in data.corpus.items():
+            ids[old] = by_text.setdefault(normal(text), f"{name}:{old}")
+            corpus.setdefault(ids[old], text)
+    return {name: _renamed(data, name, renamed[name], corpus) for name, data in parts.items()}
+
+
+def _renamed(data: Retrieval, name: str, ids: Mapping[str, str], corpus: Mapping[str, str]) -> Retrieval:
+    return replace(
+        data,
+        queries={f"{name}:{query}": text for query, text in data.queries.items()},
+        corpus=corpus,
+        qrels={f"{name}:{query}": {ids[d]: g for d, g in grades.items()} for query, grades in data.qrels.items()},
+        negatives={f"{name}:{query}": tuple(ids[d] for d in docs) for query, docs in data.negatives.items()},
+    )

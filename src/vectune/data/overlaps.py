@@ -1,0 +1,135 @@
+"""What two sides of a split share, and train without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vectune.data.near_duplicates import near_duplicates_between
+from vectune.data.normal import text_key
+from vectune.data.units import relevant_ids
+from vectune.records import Dataset, Kind, Labelled, Retrieval, Scored, Splits
+
+Texts = dict[int, str]
+"""Key of a normalised text to the text."""
+
+
+def count_overlaps(splits: Splits, near_duplicate: float) -> dict[str, dict[str, int]]:
+    """For train/dev, train/test and dev/test: texts of the second that the first has too, or nearly (not both)."""
+    pairs = (("train", "dev"), ("train", "test"), ("dev", "test"))
+    return {
+        f"{first}/{second}": _shared(getattr(splits, first), getattr(splits, second), near_duplicate)
+        for first, second in pairs
+    }
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Keys of the texts of one side that another side has, or nearly has."""
+
+    queries: frozenset[int]
+    documents: frozenset[int]
+
+
+def without_leaks(data: Dataset, held_out: Dataset, near_duplicate: float) -> tuple[Dataset, int]:
+    """`data` less all that `held_out` has too or nearly has, and how many judgements, negatives or rows that took.
+
+    A query goes when its text does, or when none of its relevant documents is left; of other queries only the
+    judgements of shared documents go, and the negatives that are relevant in `held_out`.
+    """
+    leaks = Leaks(
+        _leaking(_queries(data), _queries(held_out), near_duplicate),
+        _leaking(_documents(data), _documents(held_out), near_duplicate),
+    )
+    if isinstance(data, Scored):
+        pairs = tuple(p for p in data.pairs if not {text_key(p.first), text_key(p.second)} & leaks.documents)
+        return replace(data, pairs=pairs), len(data.pairs) - len(pairs)
+    if isinstance(data, Labelled):
+        texts = tuple(row for row in data.texts if text_key(row.text) not in leaks.queries)
+        return replace(data, texts=texts), len(data.texts) - len(texts)
+    cleared, negatives = without_held_out_negatives(_without_judgements(data, leaks), held_out, near_duplicate)
+    return cleared, _judgements(data) - _judgements(cleared) + negatives
+
+
+def without_held_out_negatives(data: Retrieval, held_out: Dataset, near_duplicate: float) -> tuple[Retrieval, int]:
+    """`data` less the negatives that are, or nearly are, relevant in `held_out`, and how many those were.
+
+    Training pushes negatives away from queries, so such a one would spoil what is judged. Triplets that lose their last
+    negative go.
+    """
+    given = {text_key(data.corpus[d]): data.corpus[d] for ids in data.negatives.values() for d in ids}
+    wrong = _leaking(given, _documents(held_out), near_duplicate)
+    if not wrong:
+        return data, 0
+    left = {
+        query: tuple(d for d in ids if text_key(data.corpus[d]) not in wrong) for query, ids in data.negatives.items()
+    }
+    count = sum(map(len, data.negatives.values())) - sum(map(len, left.values()))
+    bare = {query for query, ids in left.items() if not ids} if data.kind is Kind.TRIPLETS else set()
+    return replace(_without_queries(data, bare), negatives={query: ids for query, ids in left.items() if ids}), count
+
+
+def _shared(first: Dataset, second: Dataset, near_duplicate: float) -> dict[str, int]:
+    queries, documents = (_queries(first), _queries(second)), (_documents(first), _documents(second))
+    near = 0
+    for here, there in (queries, documents):
+        fresh = [text for key, text in there.items() if key not in here]
+        near += int((near_duplicates_between(fresh, list(here.values()), near_duplicate) >= 0).sum())
+    same_pairs = len(_pairs(first) & _pairs(second)) if isinstance(first, Scored) and isinstance(second, Scored) else 0
+    return {
+        "queries": len(queries[0].keys() & queries[1].keys()) + same_pairs,
+        "documents": len(documents[0].keys() & documents[1].keys()),
+        "near_duplicates": near,
+    }
+
+
+def _leaking(texts: Texts, held_out: Texts, near_duplicate: float) -> frozenset[int]:
+    """Keys of `texts` that are among `held_out` or have a near-duplicate there."""
+    fresh = [key for key in texts if key not in held_out]
+    match = near_duplicates_between([texts[key] for key in fresh], list(held_out.values()), near_duplicate)
+    near = {key for key, other in zip(fresh, match.tolist(), strict=True) if other >= 0}
+    return frozenset(near | (texts.keys() & held_out.keys()))
+
+
+def _queries(data: Dataset) -> Texts:
+    if isinstance(data, Labelled):
+        return {text_key(row.text): row.text for row in data.texts}
+    if isinstance(data, Scored):
+        return {}
+    return {text_key(text): text for text in data.queries.values()}
+
+
+def _documents(data: Dataset) -> Texts:
+    if isinstance(data, Labelled):
+        return {}
+    if isinstance(data, Scored):
+        return {text_key(text): text for pair in data.pairs for text in (pair.first, pair.second)}
+    ids = {document for query in data.queries for document in relevant_ids(data, query)}
+    return {text_key(data.corpus[document]): data.corpus[document] for document in sorted(ids)}
+
+
+def _pairs(data: Scored) -> set[frozenset[int]]:
+    return {frozenset((text_key(pair.first), text_key(pair.second))) for pair in data.pairs}
+
+
+def _judgements(data: Retrieval) -> int:
+    return sum(map(len, data.qrels.values()))
+
+
+def _without_judgements(data: Retrieval, leaks: Leaks) -> Retrieval:
+    """The data less leaking queries, and less judgements of leaking documents."""
+    qrels = {
+        query: {d: g for d, g in grades.items() if g < 1 or text_key(data.corpus[d]) not in leaks.documents}
+        for query, grades in data.qrels.items()
+    }
+    bare = {query for query, grades in qrels.items() if not any(grade >= 1 for grade in grades.values())}
+    leaking = {query for query, text in data.queries.items() if text_key(text) in leaks.queries}
+    return _without_queries(replace(data, qrels=qrels), bare | leaking)
+
+
+def _without_queries(data: Retrieval, gone: set[str]) -> Retrieval:
+    return replace(
+        data,
+        queries={query: text for query, text in data.queries.items() if query not in gone},
+        qrels={query: grades for query, grades in data.qrels.items() if query not in gone},
+        negatives={query: ids for query, ids in data.negatives.items() if query not in gone},
+    )

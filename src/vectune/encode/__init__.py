@@ -1,0 +1,1 @@
+"""Texts to vectors: the Encoder protocol, finding and loading models, token-budget batches."""

@@ -1,0 +1,131 @@
+"""A sentence-transformers model behind the Encoder protocol, with our own batching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Transformer
+from torch import Tensor
+from torch.nn import functional as F
+
+from vectune.encode.encoder import Vectors
+from vectune.encode.precision import Precision, autocast, resolve_precision
+from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
+from vectune.monitor.progress import Progress
+from vectune.records import Role
+
+ENCODE_TOKENS = 8192
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+_TOKENIZE_BLOCK = 4096
+
+
+class SentenceEncoder:
+    """Owns a loaded model. Encodes in length-sorted micro-batches of about `micro_batch_tokens` tokens.
+
+    Pooling, dense layers and prompts are the model's own: the forward pass runs through its modules. Vectors are scaled
+    to L2 norm 1 whether or not the model does so itself.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        name: str,
+        *,
+        precision: Precision = "auto",
+        max_tokens: int | None = None,
+        micro_batch_tokens: int = ENCODE_TOKENS,
+    ) -> None:
+        self.model = model.eval()
+        self.name = name
+        self.device = torch.device(model.device)
+        self.precision = resolve_precision(precision, self.device)
+        self.micro_batch_tokens = micro_batch_tokens
+        limit = model.max_seq_length or 512
+        self.max_tokens = min(limit, max_tokens) if max_tokens else limit
+
+    @property
+    def dim(self) -> int:
+        """Length of a full vector."""
+        return int(self.model.get_embedding_dimension() or 0)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the first module is a transformer that reads token ids."""
+        return isinstance(self.model[0], Transformer) and self.model.tokenizer is not None
+
+    def prompt(self, role: Role) -> str:
+        """The text that the model wants before a query or a document; empty for most models."""
+        prompts = self.model.prompts
+        names = ("query",) if role is Role.QUERY else _DOCUMENT_PROMPTS
+        for name in names:
+            if name in prompts:
+                return prompts[name] or ""
+        return prompts.get(self.model.default_prompt_name or "", "") or ""
+
+    def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+        """Vectors of `texts`, float32 [len(texts), dim], each of L2 norm 1; order kept; the role's prompt applied."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        if not self.trainable:
+            return self._encode_elsewhere(texts, role, progress)
+        tokens = self.tokenize(texts, role)
+        with torch.inference_mode():
+            for rows in micro_batches(tokens.lengths, self.micro_batch_tokens, tokens.prompt_lengths):
+                with autocast(self.precision, self.device):
+                    vectors[rows] = self.forward(tokens, rows).float().cpu().numpy()
+                if progress is not None:
+                    progress.advance(len(rows))
+        return vectors
+
+    def tokenize(self, texts: Sequence[str], role: Role = Role.DOCUMENT, max_tokens: int | None = None) -> Tokens:
+        """Token ids of `texts` with the role's prompt in front, cut at `max_tokens` (by default the model's limit)."""
+        prompt = self.prompt(role)
+        limit = min(max_tokens or self.max_tokens, self.max_tokens)
+        lists = self._token_ids([prompt + text for text in texts], limit=limit)
+        return pack(lists, self._prompt_length(prompt))
+
+    def forward(self, tokens: Tokens, rows: Indices) -> Tensor:
+        """Vectors of the texts at `rows` in one pass, [len(rows), dim], L2 norm 1; keeps gradients when they are on."""
+        ids, mask = tokens.padded(rows, int(self.model.tokenizer.pad_token_id or 0))
+        features: dict[str, Any] = {
+            "input_ids": torch.from_numpy(ids).to(self.device),
+            "attention_mask": torch.from_numpy(mask).to(self.device),
+        }
+        if len(rows) and tokens.prompt_lengths[rows[0]]:
+            features["prompt_length"] = int(tokens.prompt_lengths[rows[0]])
+        embedding: Tensor = self.model(features)["sentence_embedding"]
+        return F.normalize(embedding.float(), dim=-1)
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text before any cut, special tokens included: int64 [len(texts)]."""
+        if not self.trainable:
+            return np.array([len(text.split()) for text in texts], dtype=np.int64)
+        return np.array([len(ids) for ids in self._token_ids(texts, limit=None)], dtype=np.int64)
+
+    def _token_ids(self, texts: Sequence[str], limit: int | None) -> list[list[int]]:
+        if getattr(self.model[0], "do_lower_case", False):
+            texts = [text.lower() for text in texts]
+        cut = {"truncation": True, "max_length": limit} if limit else {"truncation": False}
+        lists: list[list[int]] = []
+        for start in range(0, len(texts), _TOKENIZE_BLOCK):
+            block = list(texts[start : start + _TOKENIZE_BLOCK])
+            lists += self.model.tokenizer(block, verbose=False, return_attention_mask=False, **cut)["input_ids"]
+        return lists
+
+    def _prompt_length(self, prompt: str) -> int:
+        pooled_with_prompt = all(getattr(module, "include_prompt", True) for module in self.model)
+        if not prompt or pooled_with_prompt:
+            return 0
+        return int(self.model.preprocess([""], prompt=prompt).get("prompt_length", 0))
+
+    def _encode_elsewhere(self, texts: Sequence[str], role: Role, progress: Progress | None) -> Vectors:
+        vectors = self.model.encode(
+            list(texts), prompt=self.prompt(role) or None, show_progress_bar=False, normalize_embeddings=True
+        )
+        if progress is not None:
+            progress.advance(len(texts))
+        return np.asarray(vectors, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Measures, paired significance, general ability, verdict."""

@@ -1,0 +1,1 @@
+"""Ranking measures, one a file; their numbers equal trec_eval's."""

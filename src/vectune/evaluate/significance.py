@@ -1,0 +1,159 @@
+"""Is the difference between two models more than chance? Paired bootstrap and permutation test.
+
+Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 15; for search measures Smucker, Allan
+and Carterette, A comparison of statistical significance tests for information retrieval evaluation (CIKM 2007).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vectune.config import EvaluateConfig
+from vectune.errors import ConfigError
+from vectune.evaluate.correlation import ranks
+from vectune.evaluate.judged import Judged
+from vectune.evaluate.measures import CORRELATIONS
+from vectune.evaluate.paired_correlations import PairedCorrelations
+from vectune.evaluate.paired_means import PairedMeans
+from vectune.evaluate.resampling import bootstrap_counts, coin_flips
+
+POWER = 0.8
+"""Chance of finding a true difference that smallest_detectable and queries_to_decide are worked out for."""
+_ROUNDING = 1e-12
+
+Paired = PairedMeans | PairedCorrelations
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tuned against base on one measure.
+
+    `low` and `high` are the ends of the interval of the difference at `confidence`; `p` is two-sided.
+    `smallest_detectable` is the true difference that data like this would show with 80 % power. `queries` counts the
+    units compared (queries, pairs or texts). `queries_to_decide` is how many units a difference of the observed size
+    needs for the same power; None when the interval already excludes zero or nothing can be said.
+    """
+
+    measure: str
+    base: float
+    tuned: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    smallest_detectable: float
+    queries: int
+    queries_to_decide: int | None
+    confidence: float = 0.95
+
+
+def compare(base: Judged, tuned: Judged, measure: str, config: EvaluateConfig) -> Comparison:
+    """Compare two models judged on the same units.
+
+    Units for which the measure does not exist (NaN) are left out on both sides. With fewer than 2 units nothing is
+    known: the interval is everything possible and p is 1. ConfigError if one of them was not judged by `measure`.
+    """
+    paired = _paired(base, tuned, measure)
+    first, second = paired.observed()
+    if len(paired) < 2:
+        bound = paired.bound
+        return Comparison(
+            measure, first, second, second - first, -bound, bound, 1.0, bound, len(paired), None, config.confidence
+        )
+    resampled = _resampled(paired, config)
+    low, high = _percentiles(resampled, config.confidence)
+    tail = NormalDist().inv_cdf(0.5 + config.confidence / 2)
+    smallest = (tail + NormalDist().inv_cdf(POWER)) * paired.standard_error(resampled)
+    return Comparison(
+        measure=measure,
+        base=first,
+        tuned=second,
+        difference=second - first,
+        low=low,
+        high=high,
+        p=_p(paired, second - first, config),
+        smallest_detectable=smallest,
+        queries=len(paired),
+        queries_to_decide=_to_decide(len(paired), second - first, smallest) if low <= 0 <= high else None,
+        confidence=config.confidence,
+    )
+
+
+def interval(judged: Judged, measure: str, config: EvaluateConfig) -> tuple[float, float]:
+    """Bootstrap interval of one model's own score; everything possible when there are fewer than 2 units."""
+    nothing = _like(judged, 0.0)
+    paired = _paired(nothing, judged, measure)
+    if len(paired) < 2:
+        return (-1.0, 1.0) if measure in CORRELATIONS else (0.0, 1.0)
+    return _percentiles(_resampled(paired, config), config.confidence)
+
+
+def _like(judged: Judged, value: float) -> Judged:
+    """A model that gives `value` to every unit: its means are `value` and its correlations 0."""
+    return Judged(
+        kind=judged.kind,
+        units=judged.units,
+        per_unit={name: np.full(len(judged.units), value) for name in judged.per_unit},
+        totals={},
+        scores=None if judged.scores is None else np.full(len(judged.units), value),
+        gold=judged.gold,
+    )
+
+
+def _paired(base: Judged, tuned: Judged, measure: str) -> Paired:
+    if base.units != tuned.units:
+        raise ValueError("the two models were not judged on the same units in the same order")
+    if measure in CORRELATIONS:
+        return _correlations(base, tuned, measure)
+    columns = [judged.per_unit.get(measure) for judged in (base, tuned)]
+    first, second = columns
+    if first is None or second is None:
+        raise _not_measured(measure)
+    known = ~(np.isnan(first) | np.isnan(second))
+    return PairedMeans(first[known], second[known])
+
+
+def _correlations(base: Judged, tuned: Judged, measure: str) -> PairedCorrelations:
+    if base.scores is None or tuned.scores is None or base.gold is None or tuned.gold is None:
+        raise _not_measured(measure)
+    if not np.array_equal(base.gold, tuned.gold):
+        raise ValueError("the two models were not judged against the same scores")
+    columns = (base.scores, tuned.scores, base.gold)
+    return PairedCorrelations(*(map(ranks, columns) if measure == "spearman" else columns))
+
+
+def _not_measured(measure: str) -> ConfigError:
+    return ConfigError(
+        f"measure {measure!r} was not measured for both models",
+        hint="take a measure that this kind of data has; probe_accuracy needs train texts and a model with vectors",
+    )
+
+
+def _resampled(paired: Paired, config: EvaluateConfig) -> NDArray[np.float64]:
+    counts = bootstrap_counts(len(paired), config.resamples, config.seed)
+    return np.concatenate([paired.resampled(part) for part in counts])
+
+
+def _percentiles(resampled: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    tail = (1 - confidence) / 2
+    low, high = (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
+    return (low if abs(low) > _ROUNDING else 0.0), (high if abs(high) > _ROUNDING else 0.0)
+
+
+def _p(paired: Paired, difference: float, config: EvaluateConfig) -> float:
+    """Share of swaps that make a difference at least this large, the observed one included."""
+    flips = coin_flips(len(paired), config.resamples, config.seed)
+    larger = sum(int((np.abs(paired.swapped(part)) >= abs(difference) - _ROUNDING).sum()) for part in flips)
+    return (larger + 1) / (config.resamples + 1)
+
+
+def _to_decide(n: int, difference: float, smallest: float) -> int | None:
+    """Units at which `difference` would be the smallest detectable one: it shrinks with the root of their number."""
+    if abs(difference) <= _ROUNDING:
+        return None
+    return max(n + 1, ceil(n * (smallest / difference) ** 2))

@@ -1,0 +1,1 @@
+"""Bytes, run folders and the list of runs."""

@@ -1,0 +1,50 @@
+"""What one optimiser step sees: the texts to encode, each once, and how they belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Anchors [B] and candidates [C >= B] as positions in the batch's texts; candidate i is anchor i's positive.
+
+    `known` bool [B, C] marks every candidate that is a positive of that anchor. `given` bool [B, C] marks the hard
+    negatives that came with that anchor.
+    """
+
+    anchors: Positions
+    candidates: Positions
+    known: NDArray[np.bool_]
+    given: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Scored pairs: positions of the first and second texts [P] and their gold scores [P]."""
+
+    first: Positions
+    second: Positions
+    gold: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Labelled texts: positions [T] and class numbers [T]."""
+
+    texts: Positions
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`texts` int64 [T]: rows of the training set's token store, each once. `num_rows` is the number of data rows."""
+
+    texts: Positions
+    arrangement: Contrast | Grades | Classes
+    num_rows: int

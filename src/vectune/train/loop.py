@@ -1,0 +1,227 @@
+"""The training loop: one for every loss, every shape of data and every device."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vectune.config.train import TrainConfig
+from vectune.encode.precision import autocast, resolve_precision
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.tokens import Indices, micro_batches
+from vectune.errors import Interrupted, TrainingError
+from vectune.monitor.progress import Progress, Silent
+from vectune.train.batch import Batch
+from vectune.train.checkpoints import Checkpoints, TrainingState
+from vectune.train.interpolate import copy_weights, load_weights
+from vectune.train.objective import build_objective
+from vectune.train.optimiser import build_optimiser, learning_rate
+from vectune.train.recipe import Recipe
+from vectune.train.rows import TrainingRows
+
+
+class Sink(Protocol):
+    """Where measurements go, one event at a time."""
+
+    def write(self, event: str, **values: object) -> None:
+        """Keep one event."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What training is connected to: how dev is scored, where numbers and checkpoints go, and who may stop it."""
+
+    score_dev: Callable[[], float] | None = None
+    sink: Sink | None = None
+    checkpoints: Checkpoints | None = None
+    progress: Progress = field(default_factory=Silent)
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How training went; the best weights are in the model. `best_score` is None when there was no dev to score."""
+
+    steps: int
+    total_steps: int
+    best_step: int
+    best_score: float | None
+    last_loss: float
+    stopped_early: bool
+
+
+@dataclass
+class _Standing:
+    step: int = 0
+    best_step: int = 0
+    best_score: float | None = None
+    misses: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+
+
+class Trainer:
+    """Owns the model's weights and the optimiser while training lasts."""
+
+    def __init__(
+        self, encoder: SentenceEncoder, rows: TrainingRows, config: TrainConfig, recipe: Recipe, around: Surroundings
+    ) -> None:
+        self._encoder = encoder
+        self._rows = rows
+        self._config = config
+        self._recipe = recipe
+        self._around = around
+        self._precision = resolve_precision(config.precision, encoder.device)
+        self._objective = build_objective(recipe.loss, config)
+        self._tokens = rows.pool.tokenize(encoder, config.max_tokens)
+        self._optimiser = build_optimiser(encoder.model, config)
+        self._first_epoch = rows.batches(0)
+        if not self._first_epoch:
+            raise TrainingError("No batch can be made of the training rows.", "Give at least two rows that differ.")
+        self.total_steps = max(round(recipe.epochs * len(self._first_epoch)), 1)
+        self._eval_every = max(len(self._first_epoch) // config.evals_per_epoch, 1)
+        self._best: dict[str, Tensor] = {}
+        self._at = _Standing()
+
+    def run(self) -> Trained:
+        """Train to the end, to the early stop or until asked to stop; the best weights are in the model afterwards.
+
+        Dropout is off: at these sizes early stop and interpolation guard better, and attention has a fast path without
+        it. Raises Interrupted after saving when `stop` says so, TrainingError when the loss is no number.
+        """
+        self._encoder.model.eval()
+        self._resume()
+        for epoch, batch in self._remaining():
+            if self._finished:
+                break
+            started = time.perf_counter()
+            self._at.loss = self._step(batch)
+            seconds = time.perf_counter() - started
+            self._at.step += 1
+            self._at.seconds += seconds
+            self._tell(epoch, batch, seconds)
+            self._judge_when_due(epoch)
+            self._save_when_due()
+        if self._best:
+            load_weights(self._encoder.model, self._best)
+        at = self._at
+        return Trained(at.step, self.total_steps, at.best_step, at.best_score, at.loss, at.step < self.total_steps)
+
+    @property
+    def _finished(self) -> bool:
+        return self._at.step >= self.total_steps or self._at.misses >= self._config.patience
+
+    def _remaining(self) -> Iterator[tuple[float, Batch]]:
+        """(epochs done after it, batch) from the current step on."""
+        position = 0
+        for epoch in range(math.ceil(self._recipe.epochs) + 1):
+            batches = self._first_epoch if epoch == 0 else self._rows.batches(epoch)
+            for number, batch in enumerate(batches, start=1):
+                position += 1
+                if position > self._at.step:
+                    yield epoch + number / len(batches), batch
+
+    def _step(self, batch: Batch) -> float:
+        rate = learning_rate(self._at.step, self.total_steps, self._recipe.learning_rate, self._config.warmup)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        with autocast(self._precision, self._encoder.device):
+            vectors = self._encode(batch)
+        loss = self._objective(vectors, batch)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} at step {self._at.step + 1}.", "Lower --learning-rate or use fp32 precision."
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._encoder.model.parameters(), self._config.clip)
+        self._optimiser.step()
+        return value
+
+    def _encode(self, batch: Batch) -> Tensor:
+        """Vectors [T, D] of the batch's texts, through the model in length-sorted micro-batches."""
+        lengths = self._tokens.lengths[batch.texts]
+        prompts = self._tokens.prompt_lengths[batch.texts]
+        order: list[Indices] = []
+        parts: list[Tensor] = []
+        for positions in micro_batches(lengths, self._config.micro_batch_tokens, prompts):
+            order.append(positions)
+            parts.append(self._encoder.forward(self._tokens, batch.texts[positions]))
+        back = np.argsort(np.concatenate(order))
+        return torch.cat(parts)[torch.from_numpy(back).to(self._encoder.device)]
+
+    def _tell(self, epoch: float, batch: Batch, seconds: float) -> None:
+        speed = batch.num_rows / max(seconds, 1e-9)
+        self._around.progress.advance(1, loss=self._at.loss, rows_per_second=speed)
+        if self._around.sink:
+            self._around.sink.write(
+                "train",
+                step=self._at.step,
+                epoch=round(epoch, 4),
+                loss=self._at.loss,
+                learning_rate=self._optimiser.param_groups[0]["lr"],
+                rows_per_second=round(speed, 2),
+                seconds=round(self._at.seconds, 3),
+            )
+
+    def _judge_when_due(self, epoch: float) -> None:
+        """Score dev each fraction of an epoch and at the end; keep the weights when they are the best so far."""
+        due = self._at.step % self._eval_every == 0 or self._at.step >= self.total_steps
+        if self._around.score_dev is None or not due:
+            return
+        score = self._around.score_dev()
+        better = self._at.best_score is None or score > self._at.best_score
+        if better:
+            self._at.best_score, self._at.best_step, self._at.misses = score, self._at.step, 0
+            self._best = copy_weights(self._encoder.model)
+        else:
+            self._at.misses += 1
+        self._around.progress.advance(0, dev=score)
+        if self._around.sink:
+            self._around.sink.write("dev", step=self._at.step, epoch=round(epoch, 4), score=score, best=better)
+
+    def _save_when_due(self) -> None:
+        stopping = self._around.stop()
+        due = self._at.step % self._config.checkpoint_steps == 0 or self._finished
+        if self._around.checkpoints and (stopping or due):
+            self._around.checkpoints.save(self._state())
+        if stopping:
+            raise Interrupted(f"Stopped at step {self._at.step} of {self.total_steps}.", "")
+
+    def _state(self) -> TrainingState:
+        moments: dict[str, Tensor] = {}
+        for number, entry in self._optimiser.state_dict()["state"].items():
+            moments |= {f"{number}.{key}": value.to("cpu", copy=True) for key, value in entry.items()}
+        at = self._at
+        counters = {
+            "step": at.step, "best_step": at.best_step, "best_score": at.best_score,
+            "misses": at.misses, "seconds": at.seconds, "loss": at.loss, "total_steps": self.total_steps,
+        }  # fmt: skip
+        return TrainingState(counters, copy_weights(self._encoder.model), moments, self._best)
+
+    def _resume(self) -> None:
+        state = self._around.checkpoints.latest() if self._around.checkpoints else None
+        if state is None:
+            return
+        counters = dict(state.counters)
+        if counters.pop("total_steps") != self.total_steps:
+            raise TrainingError(
+                "The checkpoint belongs to other data or settings.", "Start again without --resume, in a new folder."
+            )
+        load_weights(self._encoder.model, state.weights)
+        content = self._optimiser.state_dict()
+        for name, value in state.moments.items():
+            number, key = name.split(".")
+            content["state"].setdefault(int(number), {})[key] = value
+        self._optimiser.load_state_dict(content)
+        self._best = dict(state.best)
+        self._at = _Standing(**counters)
+        self._around.progress.advance(self._at.step)

@@ -1,0 +1,92 @@
+"""From a batch's vectors to the loss: the loss that the data's shape calls for, wrapped by Matryoshka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vectune.config.train import LossName, TrainConfig
+from vectune.errors import ConfigError
+from vectune.records import Kind
+from vectune.train.batch import Batch, Classes, Contrast, Grades
+from vectune.train.losses.cosent import cosent
+from vectune.train.losses.info_nce import info_nce
+from vectune.train.losses.matryoshka import matryoshka
+from vectune.train.losses.supervised_contrastive import supervised_contrastive
+from vectune.train.losses.triplet import triplet
+
+Objective = Callable[[Tensor, Batch], Tensor]
+
+_FITTING: dict[Kind, tuple[LossName, ...]] = {
+    Kind.PAIRS: ("info_nce", "triplet"),
+    Kind.TRIPLETS: ("info_nce", "triplet"),
+    Kind.SCORED: ("cosent",),
+    Kind.LABELLED: ("supervised_contrastive",),
+}
+
+
+def choose_loss(kind: Kind, wanted: LossName) -> LossName:
+    """The loss for data of `kind`: the wanted one if it fits, the usual one for `auto`; ConfigError otherwise."""
+    fitting = _FITTING[kind]
+    if wanted == "auto":
+        return fitting[0]
+    if wanted not in fitting:
+        raise ConfigError(
+            f"The loss {wanted} does not fit {kind.value} data.", f"Use one of: {', '.join(fitting)}, or leave it out."
+        )
+    return wanted
+
+
+def build_objective(loss: LossName, config: TrainConfig) -> Objective:
+    """A function from vectors [T, D] of a batch's texts, and the batch, to its loss (a scalar)."""
+    losses: dict[str, Objective] = {
+        "info_nce": lambda vectors, batch: _info_nce(vectors, batch, config),
+        "triplet": lambda vectors, batch: _triplet(vectors, batch, config),
+        "cosent": lambda vectors, batch: _cosent(vectors, batch, config),
+        "supervised_contrastive": lambda vectors, batch: _supervised(vectors, batch, config),
+    }
+    plain = losses[loss]
+    return lambda vectors, batch: matryoshka(vectors, config.dims, lambda cut: plain(cut, batch))
+
+
+def _info_nce(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+    contrast = batch.arrangement
+    assert isinstance(contrast, Contrast)
+    known = torch.from_numpy(contrast.known).to(vectors.device)
+    return info_nce(
+        vectors[contrast.anchors],
+        vectors[contrast.candidates],
+        known,
+        temperature=config.temperature,
+        symmetric=config.symmetric,
+    )
+
+
+def _triplet(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+    """Given negatives where there are any, else the hardest other candidate of the batch."""
+    contrast = batch.arrangement
+    assert isinstance(contrast, Contrast)
+    rows, columns = np.nonzero(contrast.given & ~contrast.known)
+    anchors, candidates = vectors[contrast.anchors], vectors[contrast.candidates]
+    if len(rows) == 0:
+        known = torch.from_numpy(contrast.known).to(vectors.device)
+        columns = (anchors @ candidates.T).detach().masked_fill(known, -2.0).argmax(dim=1).cpu().numpy()
+        rows = np.arange(len(columns))
+    return triplet(anchors[rows], candidates[rows], candidates[columns], margin=config.margin)
+
+
+def _cosent(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+    grades = batch.arrangement
+    assert isinstance(grades, Grades)
+    gold = torch.from_numpy(grades.gold).to(vectors.device)
+    return cosent(vectors[grades.first], vectors[grades.second], gold, temperature=config.temperature)
+
+
+def _supervised(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+    classes = batch.arrangement
+    assert isinstance(classes, Classes)
+    labels = torch.from_numpy(classes.labels).to(vectors.device)
+    return supervised_contrastive(vectors[classes.texts], labels, temperature=config.temperature)

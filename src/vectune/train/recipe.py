@@ -1,0 +1,48 @@
+"""Defaults that follow the number of training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vectune.config.train import LossName, TrainConfig
+from vectune.records import Kind
+from vectune.train.objective import choose_loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What training will do: the config's values where given, else the defaults for this number of rows."""
+
+    loss: LossName
+    epochs: float
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    up_to_rows: float
+    epochs: float
+    batch_size: int
+    learning_rate: float
+
+
+# Few rows need more passes to move the model at all; many rows need few before they overfit or bore.
+_BY_ROWS = (
+    _Defaults(200, 6, 16, 3e-5),
+    _Defaults(1_000, 4, 32, 5e-5),
+    _Defaults(5_000, 3, 64, 5e-5),
+    _Defaults(20_000, 2, 64, 5e-5),
+    _Defaults(float("inf"), 1, 128, 5e-5),
+)
+
+
+def resolve_recipe(config: TrainConfig, kind: Kind, num_rows: int) -> Recipe:
+    """The recipe for `num_rows` training rows of data of `kind`."""
+    defaults = next(entry for entry in _BY_ROWS if num_rows <= entry.up_to_rows)
+    return Recipe(
+        loss=choose_loss(kind, config.loss),
+        epochs=config.epochs or defaults.epochs,
+        batch_size=config.batch_size or defaults.batch_size,
+        learning_rate=config.learning_rate or defaults.learning_rate,
+    )

@@ -1,0 +1,190 @@
+"""Training rows cut into batches, a new order each epoch, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from vectune.config.train import TrainConfig
+from vectune.errors import TrainingError
+from vectune.records import Dataset, Labelled, Retrieval, Role, Scored
+from vectune.train.batch import Batch, Classes, Contrast, Grades, Positions
+from vectune.train.pool import TextPool
+from vectune.train.recipe import Recipe
+
+_TEXTS_PER_LABEL = 4
+
+
+class TrainingRows(Protocol):
+    """What the loop needs from the data: its texts, and the batches of an epoch."""
+
+    pool: TextPool
+
+    def __len__(self) -> int:
+        """Number of rows that an epoch sees."""
+
+    def batches(self, epoch: int) -> Sequence[Batch]:
+        """The batches of one epoch."""
+
+
+def training_rows(data: Dataset, config: TrainConfig, recipe: Recipe) -> TrainingRows:
+    """The rows of a data set, ready for its loss."""
+    if isinstance(data, Retrieval):
+        return ContrastRows(data, config, recipe)
+    if isinstance(data, Scored):
+        return ScoredRows(data, config, recipe)
+    return LabelledRows(data, config, recipe)
+
+
+class ContrastRows:
+    """One row per query and relevant document; a batch holds no query and no positive twice."""
+
+    def __init__(self, data: Retrieval, config: TrainConfig, recipe: Recipe) -> None:
+        self.pool = TextPool()
+        self._seed = config.seed
+        self._batch_size = recipe.batch_size
+        documents: dict[str, int] = {}
+
+        def document(name: str) -> int:
+            if name not in documents:
+                documents[name] = self.pool.add(data.corpus[name], Role.DOCUMENT)
+            return documents[name]
+
+        self._edges: list[tuple[int, int]] = []
+        self._known: dict[int, set[int]] = {}
+        self._given: dict[int, list[int]] = {}
+        for query, grades in data.qrels.items():
+            anchor = self.pool.add(data.queries[query], Role.QUERY)
+            relevant = [document(name) for name, grade in grades.items() if grade > 0]
+            self._known.setdefault(anchor, set()).update(relevant)
+            self._edges += [(anchor, number) for number in relevant]
+            negatives = [document(name) for name in data.negatives.get(query, ())]
+            self._given.setdefault(anchor, []).extend(negatives)
+        self._max_negatives = config.max_negatives
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    def batches(self, epoch: int) -> Sequence[Batch]:
+        """The batches of one epoch; rows that would repeat a text in a batch wait for the next."""
+        random = np.random.default_rng([self._seed, epoch])
+        shuffled = [self._edges[i] for i in random.permutation(len(self._edges))]
+        groups = _without_repeats(shuffled, self._batch_size)
+        return [self._batch(group, random) for group in groups if len(group) > 1 or self._has_negatives(group)]
+
+    def _has_negatives(self, group: Sequence[tuple[int, int]]) -> bool:
+        return any(self._given[anchor] for anchor, _ in group)
+
+    def _batch(self, group: Sequence[tuple[int, int]], random: np.random.Generator) -> Batch:
+        candidates = {document: column for column, (_, document) in enumerate(group)}
+        given: list[tuple[int, int]] = []
+        for row, (anchor, _) in enumerate(group):
+            for negative in _draw(self._given[anchor], self._max_negatives, random):
+                given.append((row, candidates.setdefault(negative, len(candidates))))
+        known = np.zeros((len(group), len(candidates)), dtype=bool)
+        marked = np.zeros_like(known)
+        for row, (anchor, _) in enumerate(group):
+            known[row, [candidates[d] for d in self._known[anchor] if d in candidates]] = True
+        if given:
+            marked[tuple(np.array(given).T)] = True
+        texts, positions = _unique([*(anchor for anchor, _ in group), *candidates])
+        contrast = Contrast(positions[: len(group)], positions[len(group) :], known, marked & ~known)
+        return Batch(texts, contrast, len(group))
+
+
+class ScoredRows:
+    """Scored pairs, shuffled; both texts are encoded as documents, since neither asks for the other."""
+
+    def __init__(self, data: Scored, config: TrainConfig, recipe: Recipe) -> None:
+        self.pool = TextPool()
+        self._seed = config.seed
+        self._batch_size = recipe.batch_size
+        add = self.pool.add
+        self._first = np.array([add(pair.first, Role.DOCUMENT) for pair in data.pairs], dtype=np.int64)
+        self._second = np.array([add(pair.second, Role.DOCUMENT) for pair in data.pairs], dtype=np.int64)
+        self._gold = np.array([pair.score for pair in data.pairs], dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self._gold)
+
+    def batches(self, epoch: int) -> Sequence[Batch]:
+        """The batches of one epoch."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self))
+        starts = range(0, len(order), self._batch_size)
+        return [self._batch(order[start : start + self._batch_size]) for start in starts]
+
+    def _batch(self, rows: Positions) -> Batch:
+        texts, positions = _unique([*self._first[rows].tolist(), *self._second[rows].tolist()])
+        return Batch(texts, Grades(positions[: len(rows)], positions[len(rows) :], self._gold[rows]), len(rows))
+
+
+class LabelledRows:
+    """Labelled texts, several of one label in each batch, so that there is something to pull together."""
+
+    def __init__(self, data: Labelled, config: TrainConfig, recipe: Recipe) -> None:
+        self.pool = TextPool()
+        self._seed = config.seed
+        self._batch_size = recipe.batch_size
+        numbers = {label: number for number, label in enumerate(sorted({text.label for text in data.texts}))}
+        if len(numbers) < 2:
+            raise TrainingError("The training rows have only one label.", "Give texts of at least two labels.")
+        self._by_label: list[list[int]] = [[] for _ in numbers]
+        self._label_of: dict[int, int] = {}
+        for text in data.texts:
+            number = self.pool.add(text.text, Role.DOCUMENT)
+            if number not in self._label_of:
+                self._label_of[number] = numbers[text.label]
+                self._by_label[numbers[text.label]].append(number)
+
+    def __len__(self) -> int:
+        return len(self._label_of)
+
+    def batches(self, epoch: int) -> Sequence[Batch]:
+        """The batches of one epoch: each label's texts in small groups, the groups shuffled, several to a batch."""
+        random = np.random.default_rng([self._seed, epoch])
+        groups: list[list[int]] = []
+        for texts in self._by_label:
+            shuffled = [texts[i] for i in random.permutation(len(texts))]
+            groups += [shuffled[i : i + _TEXTS_PER_LABEL] for i in range(0, len(shuffled), _TEXTS_PER_LABEL)]
+        groups = [groups[i] for i in random.permutation(len(groups))]
+        per_batch = max(self._batch_size // _TEXTS_PER_LABEL, 2)
+        batches = [groups[i : i + per_batch] for i in range(0, len(groups), per_batch)]
+        return [self._batch([text for group in batch for text in group]) for batch in batches]
+
+    def _batch(self, texts: list[int]) -> Batch:
+        labels = np.array([self._label_of[text] for text in texts], dtype=np.int64)
+        return Batch(np.array(texts, dtype=np.int64), Classes(np.arange(len(texts)), labels), len(texts))
+
+
+def _without_repeats(edges: Iterable[tuple[int, int]], size: int) -> list[list[tuple[int, int]]]:
+    """Cut edges into groups of `size` in which no end occurs twice; what does not fit waits for a later group."""
+    waiting = deque(edges)
+    groups: list[list[tuple[int, int]]] = []
+    while waiting:
+        group: list[tuple[int, int]] = []
+        seen: set[int] = set()
+        put_off: list[tuple[int, int]] = []
+        while waiting and len(group) < size and len(put_off) < 10 * size:
+            edge = waiting.popleft()
+            if seen.isdisjoint(edge):
+                seen.update(edge)
+                group.append(edge)
+            else:
+                put_off.append(edge)
+        waiting.extendleft(reversed(put_off))
+        groups.append(group)
+    return groups
+
+
+def _draw(items: Sequence[int], count: int, random: np.random.Generator) -> Sequence[int]:
+    if len(items) <= count:
+        return items
+    return [items[i] for i in random.choice(len(items), size=count, replace=False)]
+
+
+def _unique(numbers: Sequence[int]) -> tuple[Positions, Positions]:
+    texts, positions = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+    return texts, positions.reshape(-1)

@@ -1,0 +1,1 @@
+"""One file a verb: config and collaborators in, a frozen report out."""

@@ -1,0 +1,57 @@
+"""Scoring a model on dev while it trains: the deciding measure over a dev set that stays small."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from vectune.config import EvaluateConfig
+from vectune.encode.encoder import Encoder
+from vectune.evaluate.judge import judge
+from vectune.evaluate.measures import decisive_measure
+from vectune.records import Dataset, Labelled, Retrieval, Splits
+
+LEAST_UNITS = 4
+"""Dev units under which a dev score is noise alone: nothing is selected by it."""
+
+
+def dev_scorer(splits: Splits, config: EvaluateConfig, most_documents: int) -> Callable[[Encoder], float] | None:
+    """A function from a model to its score on dev; None when dev is too small to select by.
+
+    For retrieval the corpus is cut to `most_documents`: all relevant and hard-negative documents of dev, then others
+    drawn by hash. For labels the training texts that vote are drawn likewise.
+    """
+    if len(splits.dev) < LEAST_UNITS:
+        return None
+    dev = small_corpus(splits.dev, most_documents)
+    reference = _few_texts(splits.train, most_documents) if isinstance(splits.train, Labelled) else None
+    measure = decisive_measure(dev, config)
+    quick = config.model_copy(update={"resamples": 100, "dims": ()})
+
+    def score(encoder: Encoder) -> float:
+        return judge(encoder, dev, quick, reference=reference)[encoder.dim].totals[measure]
+
+    return score
+
+
+def small_corpus(data: Dataset, most_documents: int) -> Dataset:
+    """The retrieval set with at most `most_documents` documents, the needed ones always; other data as it is."""
+    if not isinstance(data, Retrieval) or len(data.corpus) <= most_documents:
+        return data
+    needed = {document for grades in data.qrels.values() for document in grades}
+    needed |= {document for documents in data.negatives.values() for document in documents}
+    others = _by_hash(document for document in data.corpus if document not in needed)
+    kept = needed.union(others[: max(most_documents - len(needed), 0)])
+    return replace(data, corpus={name: text for name, text in data.corpus.items() if name in kept})
+
+
+def _few_texts(data: Labelled, most: int) -> Labelled:
+    if len(data.texts) <= most:
+        return data
+    kept = set(_by_hash(str(text.row) + text.text for text in data.texts)[:most])
+    return Labelled(tuple(text for text in data.texts if str(text.row) + text.text in kept))
+
+
+def _by_hash(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())

@@ -1,0 +1,79 @@
+"""`vectune evaluate`: one model judged on data, against others."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vectune.config import JudgeConfig
+from vectune.config.workflow import PACKAGED_MODEL
+from vectune.data.check import load_checked
+from vectune.data.read import open_source
+from vectune.encode.allocator import keep_large_blocks
+from vectune.encode.loading import load_encoder
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.errors import DataError
+from vectune.monitor.progress import Progress
+from vectune.records import Dataset, Labelled
+from vectune.store.atomic import folder_aside
+from vectune.workflows.judging import BASE, TUNED, Exam, judge_all
+from vectune.workflows.run_files import write_config, write_judgement, write_pages
+from vectune.workflows.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The content of verdict.json, where it lies if it was written, and the exit status that goes with it."""
+
+    verdict: dict[str, Any]
+    folder: Path | None
+    exit_status: int
+
+
+def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
+    """Judge `config.model` on one split of the data; the first of `config.against` is the base of the verdict."""
+    watch = Stopwatch()
+    keep_large_blocks()
+    with watch.stage("read"):
+        progress.stage("read")
+        data, reference = _read(config, progress)
+    with watch.stage("load"):
+        progress.stage("load models")
+        encoders = _encoders(config)
+    with watch.stage("judge"):
+        judgement = judge_all(encoders, Exam(data, reference, config.evaluate.dims, config.evaluate), progress)
+    names = {name: encoder.name for name, encoder in encoders.items()}
+    facts: dict[str, Any] = {
+        "base_model": names[BASE], "tuned_model": names[TUNED], "models": names, "data": config.path,
+        "seconds": watch.seconds,
+    }  # fmt: skip
+    with folder_aside(config.out) if config.out else nullcontext() as folder:
+        if folder is None:
+            return Judged({**judgement.as_json(), **facts}, None, judgement.verdict.exit_status)
+        write_config(folder, config)
+        verdict = write_judgement(folder, judgement, facts)
+        write_pages(folder, None)
+    return Judged(verdict, config.out, judgement.verdict.exit_status)
+
+
+def _encoders(config: JudgeConfig) -> dict[str, SentenceEncoder]:
+    base, *others = config.against or (PACKAGED_MODEL,)
+    names = {BASE: base, TUNED: config.model} | {f"other-{i}": name for i, name in enumerate(others, start=1)}
+    return {role: load_encoder(name) for role, name in names.items()}
+
+
+def _read(config: JudgeConfig, progress: Progress) -> tuple[Dataset, Labelled | None]:
+    source = open_source(config.path, config.data)
+    if source.splits and config.split not in source.splits:
+        raise DataError(
+            f"{config.path} has no split {config.split}, only {', '.join(source.splits)}.", "Name one with --split."
+        )
+    split = config.split if source.splits else "all"
+    data = load_checked(source, config.data, split=split, progress=progress).data
+    reference = None
+    if isinstance(data, Labelled) and "train" in source.splits and split != "train":
+        train = load_checked(source, config.data, split="train", progress=progress).data
+        reference = train if isinstance(train, Labelled) else None
+    return data, reference

@@ -1,0 +1,44 @@
+"""Token stores and micro-batches."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vectune.encode.tokens import concatenate, micro_batches, pack
+
+LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=80)
+
+
+@given(LENGTHS, st.integers(1, 2000))
+def test_every_text_is_in_one_micro_batch_within_the_budget(lengths: list[int], budget: int) -> None:
+    """No text is lost or doubled, and rows x longest stays within the budget unless one text alone is over it."""
+    batches = list(micro_batches(np.array(lengths), budget))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
+
+
+@given(LENGTHS, st.integers(1, 2000), st.integers(0, 2**32 - 1))
+def test_groups_are_never_mixed(lengths: list[int], budget: int, seed: int) -> None:
+    """Texts with different prompt lengths go through the model apart, and still none is lost."""
+    groups = np.random.default_rng(seed).integers(0, 3, size=len(lengths))
+    batches = list(micro_batches(np.array(lengths), budget, groups))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    assert all(len(set(groups[batch].tolist())) == 1 for batch in batches)
+
+
+def test_padding_is_on_the_right_and_masked() -> None:
+    """Rows are padded to the longest of those asked for."""
+    tokens = pack([[5, 6], [7], [8, 9, 10]])
+    ids, mask = tokens.padded(np.array([1, 0]), pad_id=0)
+    assert ids.tolist() == [[7, 0], [5, 6]]
+    assert mask.tolist() == [[1, 0], [1, 1]]
+
+
+def test_concatenation_keeps_texts_and_prompt_lengths() -> None:
+    """Two stores one after the other give back the same texts."""
+    both = concatenate([pack([[1], [2, 3]], prompt_length=1), pack([[4]])])
+    assert [both.ids[both.offsets[i] : both.offsets[i + 1]].tolist() for i in range(3)] == [[1], [2, 3], [4]]
+    assert both.prompt_lengths.tolist() == [1, 1, 0]
