@@ -47,13 +47,15 @@ class TrainConfig(Config):
     """Arithmetic of the forward and backward pass; `auto` takes bf16 where the machine has instructions for it."""
     micro_batch_tokens: int = Field(4096, ge=256)
     """Tokens, padding included, that go through the model at once."""
-    evals_per_epoch: int = Field(4, ge=1)
+    evals_per_epoch: int = Field(2, ge=1)
     """Times per epoch that dev is judged and the best weights are kept."""
     patience: int = Field(4, ge=1)
     """Evaluations without a better dev score after which training stops."""
-    dev_corpus: int = Field(1000, ge=10)
+    dev_queries: int = Field(300, ge=4)
+    """Most dev queries that are scored while training, drawn by hash; dev chooses weights, it proves nothing."""
+    dev_corpus: int = Field(600, ge=10)
     """Most documents that dev retrieval ranks: the relevant ones first, then others drawn by hash."""
-    interpolation: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    interpolation: tuple[float, ...] = (0.5, 0.75, 1.0)
     """Shares of the tuned weights tried when tuned and base weights are mixed; dev decides. `1` keeps the tuned
     weights as they are."""
     checkpoint_steps: int = Field(100, ge=1)

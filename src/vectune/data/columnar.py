@@ -26,7 +26,7 @@ def _open_parquet(path: Path) -> Iterator[Any]:
 
     try:
         if path.suffix.lower() != ".gz":
-            with readable(path), pq.ParquetFile(path, memory_map=True) as table:
+            with readable(path), pq.ParquetFile(path, buffer_size=1 << 20) as table:
                 yield table
         else:  # Parquet is read from its end, which a gzip stream can't do
             with tempfile.TemporaryFile() as unpacked:

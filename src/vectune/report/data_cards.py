@@ -129,7 +129,15 @@ def _split_facts(split: dict[str, Any]) -> list[tuple[str, Content]]:
         facts.append(("Connected components", count(number(split.get("components")))))
     giant = mapping(split.get("giant"))
     if giant:
-        facts.append(("Giant component", "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in giant.items())))
+        facts.append(
+            ("Giant component", "; ".join(f"{key.replace('_', ' ')} {_size(value)}" for key, value in giant.items()))
+        )
     if number(split.get("removed")):
-        facts.append(("Removed from train", count(number(split.get("removed")))))
+        facts.append(("Taken out of train and dev", count(number(split.get("removed")))))
     return facts
+
+
+def _size(value: object) -> str:
+    """A count, or a share as a percentage."""
+    found = number(value)
+    return percent(found) if found is not None and 0 < found < 1 else count(found)

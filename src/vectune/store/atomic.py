@@ -95,10 +95,10 @@ def folder_aside(final: Path) -> Iterator[Path]:
         raise storage_error(final, error, "made") from error
     try:
         yield aside
-        _keep(aside, final)
+        keep(aside, final)
     except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
-        refusal = _no_room(error)
+        refusal = no_room(error)
         if refusal is not None:
             raise storage_error(final, refusal) from error
         raise
@@ -114,7 +114,8 @@ def refuse_occupied(final: Path) -> None:
         raise StorageError(f"{final} is already there.", hint="Name another folder with --out, or move this one away.")
 
 
-def _keep(aside: Path, final: Path) -> None:
+def keep(aside: Path, final: Path) -> None:
+    """Flush every file of `aside` to the disk and rename the folder to `final`; StorageError when it can't be."""
     try:
         for file in sorted(aside.rglob("*")):
             if file.is_file() and not file.is_symlink():
@@ -126,7 +127,7 @@ def _keep(aside: Path, final: Path) -> None:
         raise storage_error(final, error) from error
 
 
-def _no_room(error: BaseException) -> OSError | None:
+def no_room(error: BaseException) -> OSError | None:
     """The system's refusal behind `error`, if it is one that says the disk takes no more."""
     if isinstance(error, OSError):
         return error if error.errno in _NO_ROOM else None

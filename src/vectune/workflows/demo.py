@@ -15,6 +15,7 @@ DEMO_SETTINGS: dict[str, Any] = {
     "name": "python-stdlib",
     "train.epochs": 1.0,
     "train.dims": (384, 128, 64),
+    "train.dev_queries": 200,
     "train.dev_corpus": 400,
     "train.evals_per_epoch": 3,
     "train.interpolation": (0.5, 1.0),

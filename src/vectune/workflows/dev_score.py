@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from vectune.config import EvaluateConfig
+from vectune.config import EvaluateConfig, TrainConfig
 from vectune.encode.encoder import Encoder
 from vectune.evaluate.judge import judge
 from vectune.evaluate.measures import decisive_measure
@@ -16,16 +16,16 @@ LEAST_UNITS = 4
 """Dev units under which a dev score is noise alone: nothing is selected by it."""
 
 
-def dev_scorer(splits: Splits, config: EvaluateConfig, most_documents: int) -> Callable[[Encoder], float] | None:
+def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> Callable[[Encoder], float] | None:
     """A function from a model to its score on dev; None when dev is too small to select by.
 
-    For retrieval the corpus is cut to `most_documents`: all relevant and hard-negative documents of dev, then others
-    drawn by hash. For labels the training texts that vote are drawn likewise.
+    Retrieval is cut to `train.dev_queries` queries and `train.dev_corpus` documents: the relevant and hard-negative
+    ones of these queries, then others drawn by hash. For labels the training texts that vote are drawn likewise.
     """
     if len(splits.dev) < LEAST_UNITS:
         return None
-    dev = small_corpus(splits.dev, most_documents)
-    reference = _few_texts(splits.train, most_documents) if isinstance(splits.train, Labelled) else None
+    dev = small_corpus(few_queries(splits.dev, train.dev_queries), train.dev_corpus)
+    reference = _few_texts(splits.train, train.dev_corpus) if isinstance(splits.train, Labelled) else None
     measure = decisive_measure(dev, config)
     quick = config.model_copy(update={"resamples": 100, "dims": ()})
 
@@ -33,6 +33,19 @@ def dev_scorer(splits: Splits, config: EvaluateConfig, most_documents: int) -> C
         return judge(encoder, dev, quick, reference=reference)[encoder.dim].totals[measure]
 
     return score
+
+
+def few_queries(data: Dataset, most: int) -> Dataset:
+    """The retrieval set with at most `most` queries, drawn by hash; other data as it is."""
+    if not isinstance(data, Retrieval) or len(data.queries) <= most:
+        return data
+    kept = sorted(_by_hash(data.queries)[:most])
+    return replace(
+        data,
+        queries={query: data.queries[query] for query in kept},
+        qrels={query: data.qrels[query] for query in kept if query in data.qrels},
+        negatives={query: data.negatives[query] for query in kept if query in data.negatives},
+    )
 
 
 def small_corpus(data: Dataset, most_documents: int) -> Dataset:

@@ -10,6 +10,7 @@ from typing import Any
 from vectune.config import JudgeConfig
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.data.check import load_checked
+from vectune.data.fingerprint import fingerprint
 from vectune.data.read import open_source
 from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.loading import load_encoder
@@ -47,7 +48,7 @@ def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
     names = {name: encoder.name for name, encoder in encoders.items()}
     facts: dict[str, Any] = {
         "base_model": names[BASE], "tuned_model": names[TUNED], "models": names, "data": config.path,
-        "seconds": watch.seconds,
+        "fingerprint": fingerprint(data), "seconds": watch.seconds,
     }  # fmt: skip
     with folder_aside(config.out) if config.out else nullcontext() as folder:
         if folder is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,6 +24,9 @@ from vectune.store.atomic import write_text
 from vectune.store.per_query import write_per_query
 from vectune.workflows.judging import Judgement
 from vectune.workflows.prepare import Prepared
+
+
+_VERSIONS = ("vectune", "torch", "transformers", "sentence-transformers", "tokenizers")
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -54,7 +58,8 @@ def write_model(folder: Path, encoder: SentenceEncoder, dims: tuple[int, ...]) -
 
 def write_judgement(folder: Path, judgement: Judgement, more: Mapping[str, Any]) -> dict[str, Any]:
     """verdict.json, per_query.parquet and examples.json; gives back the content of verdict.json."""
-    content = {**judgement.as_json(), **more, "vectune": version("vectune")}
+    versions = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
+    content = {**judgement.as_json(), **more, "vectune": version("vectune"), "versions": versions}
     write_per_query(folder / "per_query.parquet", judgement.unit_scores())
     _write_json(folder / "examples.json", judgement.examples_as_json())
     _write_json(folder / "verdict.json", content)

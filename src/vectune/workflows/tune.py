@@ -16,11 +16,11 @@ from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.license import license_of
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import DataError, Interrupted, ModelError, StorageError
+from vectune.errors import DataError, Interrupted, ModelError
 from vectune.monitor.metric_log import MetricLog
 from vectune.monitor.progress import Progress, Silent
 from vectune.records import Labelled, Splits
-from vectune.store.atomic import PARTIAL, refuse_occupied, storage_error
+from vectune.store.atomic import PARTIAL, keep, no_room, refuse_occupied, storage_error
 from vectune.store.run_folder import default_run_folder
 from vectune.train.checkpoints import Checkpoints
 from vectune.train.interpolate import Weights, choose_share, copy_weights
@@ -86,13 +86,14 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
     try:
         run = _tune_into(aside, config, hands)
         shutil.rmtree(aside / _CHECKPOINTS, ignore_errors=True)
-        aside.rename(final)
+        keep(aside, final)
     except Interrupted as stopped:
         raise Interrupted(stopped.message, f"Go on with: vectune tune --resume {final}") from stopped
     except Exception as error:
         _clear_unless_checkpoint(aside)
-        if isinstance(error, OSError) and not isinstance(error, StorageError):
-            raise storage_error(final, error) from error
+        refusal = no_room(error)
+        if refusal is not None:
+            raise storage_error(final, refusal) from error
         raise
     return Run(final, run.verdict, run.exit_status, run.notes)
 
@@ -230,7 +231,7 @@ class _Work:
         }
 
     def _scorer(self) -> Callable[[], float] | None:
-        score = dev_scorer(self.splits, self.config.evaluate, self.config.train.dev_corpus)
+        score = dev_scorer(self.splits, self.config.evaluate, self.config.train)
         return None if score is None else lambda: score(self.encoder)
 
 

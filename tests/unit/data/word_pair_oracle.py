@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 
 def pairs_of(text: str) -> set[tuple[str, str]]:
     words = ["<start>", *text.split(), "<end>"]
-    return set(zip(words[:-1], words[1:], strict=True))
+    return set(pairwise(words))
 
 
 def jaccard(one: str, other: str) -> float:

@@ -60,8 +60,8 @@ def test_certificate_with_leaks_counts_them(tmp_path: Path) -> None:
         data_cards.certificate(changed(tmp_path, "split.json", overlaps=leaks, giant=giant, removed=7)) or ""
     )
     assert "✕ 1,203 overlaps" in outline.texts
-    assert "links cut 12" in outline.text
-    assert "Removed from train 7" in outline.text
+    assert "share 40 %; links cut 12" in outline.text
+    assert "Taken out of train and dev 7" in outline.text
 
 
 def test_nothing_known_is_nothing_shown(make_run: MakeRun) -> None:

@@ -1,0 +1,40 @@
+"""docs/benchmarks.md: each benchmark writes its own section, between its markers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+
+
+def write_section(name: str, content: str) -> None:
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; the page must have the markers."""
+    text = PAGE.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if begin not in text or end not in text:
+        raise SystemExit(f"{PAGE.name} has no section {name}")
+    head, rest = text.split(begin, 1)
+    _, tail = rest.split(end, 1)
+    PAGE.write_text(f"{head}{begin}\n{content}\n{end}{tail}", encoding="utf-8")
+
+
+def describe_machine() -> str:
+    """Processor, cores, memory, system, Python and torch, in one line."""
+    import torch
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    name = found.group(1).strip() if found else platform.processor() or platform.machine()
+    flags = info.read_text() if info.exists() else ""
+    return f"{name} (AVX512-BF16)" if "avx512_bf16" in flags else name
