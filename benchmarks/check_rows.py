@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from page import describe_machine, write_section
+
 WORDS = 30_000
 DUPLICATE, NEAR, BROKEN = 0.02, 0.02, 0.001
 
@@ -88,10 +90,14 @@ def main() -> None:
     if asked.json:
         print(json.dumps(found))
         return
-    print("| rows | file MiB | seconds | rows/s | peak GiB |")
-    print("|---|---|---|---|---|")
     rate = round(asked.rows / found["seconds"])
-    print(f"| {asked.rows:,} | {found['file_mib']} | {found['seconds']} | {rate:,} | {found['peak_gib']} |")
+    lines = [
+        "| rows | file MiB | seconds | rows/s | peak GiB |",
+        "| --: | --: | --: | --: | --: |",
+        f"| {asked.rows:,} | {found['file_mib']} | {found['seconds']} | {rate:,} | {found['peak_gib']} |",
+    ]
+    print("\n".join(lines))
+    write_section("check_rows", "\n".join([*lines, "", f"Machine: {describe_machine()}."]))
     print(f"\nplanted {planted}; dropped {found['dropped']}; findings {found['findings']}")
 
 

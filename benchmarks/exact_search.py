@@ -11,6 +11,7 @@ import resource
 import time
 
 import numpy as np
+from page import describe_machine, write_section
 
 from vectune.search.exact import top_k
 
@@ -49,10 +50,12 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found))
     else:
-        print(
+        sentence = (
             f"{found['documents']:,} documents x {found['queries']:,} queries x {found['dim']} dims, top {found['k']}: "
             f"{found['seconds']} s, peak {found['peak_gib']} GiB"
         )
+        print(sentence)
+        write_section("exact_search", f"{sentence}.\n\nMachine: {describe_machine()}.")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class Retrieval:
     """Queries, a corpus and judgements: what pairs, triplets and BEIR folders become.
 
     `qrels[query_id][document_id]` is a grade: 1 or more is relevant (higher is better), 0 is judged not relevant.
-    `negatives[query_id]` are document ids given as hard negatives. Every id that appears in `qrels` or `negatives` is in
+    `negatives[query_id]` are document ids given as hard negatives. Every id in `qrels` or `negatives` is in
     `queries` and `corpus`. The corpus may hold documents that no query points to.
     """
 

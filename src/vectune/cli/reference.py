@@ -32,7 +32,7 @@ def reference() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-_SETTINGS = """Settings come from the defaults, under a TOML file (`--config`), under flags. In a TOML file the nested ones are
+_SETTINGS = """Settings come from the defaults, under a TOML file (`--config`), under flags. In TOML the nested ones are
 tables (`[train]`); on the command line `--set train.patience=8` reaches any of them. Unknown keys are refused.
 """
 

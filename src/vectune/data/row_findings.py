@@ -106,7 +106,7 @@ def _single_labels(facts: RowFacts, decisions: Decisions) -> Finding | None:
     if facts.kind is not Kind.LABELLED:
         return None
     labels, kept = facts.labels(), decisions.kept
-    counts = np.bincount(labels[kept], minlength=1)
+    counts = np.bincount(labels[kept], minlength=int(labels.max(initial=0)) + 1)
     lonely = np.flatnonzero(kept & (counts[labels] == 1))
     if not len(lonely):
         return None

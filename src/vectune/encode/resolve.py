@@ -1,4 +1,4 @@
-"""From a model's name to the folder that holds it: a path, the local Hugging Face cache, the packaged model, the hub."""
+"""From a model's name to the folder that holds it: a path, the Hugging Face cache, the packaged model, the hub."""
 
 from __future__ import annotations
 

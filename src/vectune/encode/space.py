@@ -63,7 +63,9 @@ def read_space(folder: Path) -> Space:
         said = content.pop("fingerprint")
         space = Space(**{**content, "dims": tuple(content["dims"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} has no readable {SPACE_FILE}.", "Save the model with vectune to get one.") from error
+        raise ModelError(
+            f"{folder} has no readable {SPACE_FILE}.", "Save the model with vectune to get one."
+        ) from error
     if said != space.fingerprint:
         raise ModelError(f"{folder / SPACE_FILE} was changed: its fingerprint does not fit.", "Save the model again.")
     return space

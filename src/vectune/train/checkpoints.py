@@ -45,7 +45,10 @@ class Checkpoints:
             return final
         with folder_aside(final) as aside:
             for name in ("weights", "moments", "best"):
-                save_file({key: value.contiguous() for key, value in getattr(state, name).items()}, aside / f"{name}.safetensors")
+                save_file(
+                    {key: value.contiguous() for key, value in getattr(state, name).items()},
+                    aside / f"{name}.safetensors",
+                )
             (aside / "counters.json").write_text(json.dumps(dict(state.counters)), encoding="utf-8")
         for old in self._finished()[:-_KEEP]:
             shutil.rmtree(old)

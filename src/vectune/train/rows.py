@@ -82,8 +82,8 @@ class ContrastRows:
         candidates = {document: column for column, (_, document) in enumerate(group)}
         given: list[tuple[int, int]] = []
         for row, (anchor, _) in enumerate(group):
-            for negative in _draw(self._given[anchor], self._max_negatives, random):
-                given.append((row, candidates.setdefault(negative, len(candidates))))
+            drawn = _draw(self._given[anchor], self._max_negatives, random)
+            given += [(row, candidates.setdefault(negative, len(candidates))) for negative in drawn]
         known = np.zeros((len(group), len(candidates)), dtype=bool)
         marked = np.zeros_like(known)
         for row, (anchor, _) in enumerate(group):

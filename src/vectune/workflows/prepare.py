@@ -16,7 +16,7 @@ from vectune.data.split import SplitResult, audit_splits, carve_dev, split_datas
 from vectune.data.texts import read_texts
 from vectune.errors import DataError
 from vectune.monitor.progress import Progress
-from vectune.records import Dataset, Dropped, Retrieval, Splits
+from vectune.records import Dropped, Retrieval, Splits
 
 CountTokens = Callable[[Sequence[str]], NDArray[np.int64]]
 

@@ -25,7 +25,6 @@ from vectune.store.per_query import write_per_query
 from vectune.workflows.judging import Judgement
 from vectune.workflows.prepare import Prepared
 
-
 _VERSIONS = ("vectune", "torch", "transformers", "sentence-transformers", "tokenizers")
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from vectune.config import DataConfig
 from vectune.data import reasons
 from vectune.data.profile import Limits
 from vectune.data.row_check import BLOCK, examine
+from vectune.data.row_decisions import NEGATIVE_REMOVED
 from vectune.records import Dropped, Kind, LabelledText, Pair, Row, ScoredPair
 
 TEXT = st.sampled_from(["a", "b", "A ", "c d", "e"])
@@ -28,7 +32,7 @@ def test_nothing_is_dropped_in_silence(data: st.DataObject, kind: Kind) -> None:
     items: list[Row | Dropped] = data.draw(st.lists(ROWS[kind] | DROPPED, max_size=14))
     found, kept, dropped = examined(items, kind)
     report = found.report
-    parts = reasons.PARTS | {"negative is a known positive (the row stays)"}
+    parts = reasons.PARTS | {NEGATIVE_REMOVED}
     assert report.rows_read == sum(not (isinstance(i, Dropped) and i.reason in reasons.PARTS) for i in items)
     assert report.rows_kept + sum(report.dropped.values()) == report.rows_read
     assert len(kept) == report.rows_kept
@@ -38,13 +42,16 @@ def test_nothing_is_dropped_in_silence(data: st.DataObject, kind: Kind) -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(PAIR, max_size=10))
 def test_no_text_of_a_pair_is_lost_but_by_name(rows: list[Pair]) -> None:
-    """Every negative of a kept row is still there or has a line of its own."""
+    """Every negative of a kept row is still there or stands in a line of its own."""
+    rows = [replace(row, row=number) for number, row in enumerate(rows, start=1)]
     _, kept, dropped = examined(rows, Kind.PAIRS)
-    gone = sum(drop.reason.endswith("(the row stays)") for drop in dropped)
-    repeats = [drop for drop in dropped if drop.reason.startswith("duplicate")]
-    assert len(kept) + len(repeats) == len(rows)
-    whole = [row for row in rows if row in kept]
-    assert len(kept) - len([row for row in kept if row in whole]) <= gone
+    lines = {drop.row: orjson.loads(drop.content) for drop in dropped if drop.reason == NEGATIVE_REMOVED}
+    for row in kept:
+        assert isinstance(row, Pair)
+        gone = lines.get(row.row, {}).get("negative", [])
+        assert sorted([*row.negatives, *([gone] if isinstance(gone, str) else gone)]) == sorted(
+            rows[row.row - 1].negatives
+        )
 
 
 def test_clean_rows_stay_clean_when_checked_again() -> None:

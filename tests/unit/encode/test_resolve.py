@@ -20,7 +20,7 @@ def test_a_run_folder_stands_for_its_model(tiny_model_folder: Path, tmp_path: Pa
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     """The message names the folder and what is missing in it."""
-    with pytest.raises(ModelError, match="neither modules.json nor config.json"):
+    with pytest.raises(ModelError, match=r"neither modules\.json nor config\.json"):
         resolve_model(str(tmp_path))
 
 

@@ -16,7 +16,14 @@ SPACE = Space("a", "sha256:1", "mean", "", "", 256, (384, 128))
 
 @pytest.mark.parametrize(
     "change",
-    [{"revision": "sha256:2"}, {"pooling": "cls"}, {"query_prompt": "q: "}, {"max_tokens": 128}, {"dims": (384,)}, {"normalised": False}],
+    [
+        {"revision": "sha256:2"},
+        {"pooling": "cls"},
+        {"query_prompt": "q: "},
+        {"max_tokens": 128},
+        {"dims": (384,)},
+        {"normalised": False},
+    ],
 )
 def test_what_changes_vectors_changes_the_fingerprint(change: dict[str, object]) -> None:
     """Each part of the space counts."""

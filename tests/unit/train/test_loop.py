@@ -20,7 +20,9 @@ from vectune.train.loop import Surroundings, Trained, Trainer
 from vectune.train.recipe import resolve_recipe
 from vectune.train.rows import training_rows
 
-CONFIG = TrainConfig(batch_size=8, epochs=3, learning_rate=1e-3, precision="fp32", checkpoint_steps=2, evals_per_epoch=2)
+CONFIG = TrainConfig(
+    batch_size=8, epochs=3, learning_rate=1e-3, precision="fp32", checkpoint_steps=2, evals_per_epoch=2
+)
 
 
 class Notes:
@@ -80,8 +82,8 @@ def test_resume_goes_on_with_the_identical_losses(tiny_model_folder: Path, tmp_p
     straight = train(encoder, Surroundings(score_dev=scoring(), sink=whole), config)
     expected = copy_weights(encoder.model)
     kept = Checkpoints(tmp_path)
+    around = Surroundings(score_dev=scoring(), sink=first, checkpoints=kept, stop=stop_after(5))
     with pytest.raises(Interrupted):
-        around = Surroundings(score_dev=scoring(), sink=first, checkpoints=kept, stop=stop_after(5))
         train(load_encoder(str(tiny_model_folder)), around, config)
     judged = sum(event == "dev" for event, _ in first.events)
     again = load_encoder(str(tiny_model_folder))

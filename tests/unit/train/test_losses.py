@@ -73,9 +73,7 @@ def test_known_positives_are_neither_pushed_away_nor_counted() -> None:
 def test_triplet_is_theirs_with_cosine_distance() -> None:
     """The margin stands between cosines."""
     anchors, positives, negatives = unit(8, 16), unit(8, 16, seed=1), unit(8, 16, seed=2)
-    theirs_loss = losses.TripletLoss(
-        Passing(), distance_metric=losses.TripletDistanceMetric.COSINE, triplet_margin=0.2
-    )
+    theirs_loss = losses.TripletLoss(Passing(), distance_metric=losses.TripletDistanceMetric.COSINE, triplet_margin=0.2)
     expected = theirs(theirs_loss, [anchors, positives, negatives])
     assert float(triplet(anchors, positives, negatives, margin=0.2)) == pytest.approx(expected, abs=1e-6)
 
