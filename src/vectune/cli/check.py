@@ -36,7 +36,7 @@ def command(
     }  # fmt: skip
     config = load_config(CheckConfig, config_file, flags)
     if dry_run:
-        show_config(config)
+        show_config(config, as_json)
         return 0
     from vectune.cli.tables import check_table
     from vectune.workflows.check import check_data

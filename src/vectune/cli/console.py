@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from vectune.monitor.progress import Silent
 from vectune.monitor.progress import Progress as ProgressSeam
+from vectune.monitor.progress import Silent
 
 _LINE_SECONDS = 10.0
-_NAMES = {"rows_per_second": "pairs/s", "dev": "dev"}
+_SPEED = "rows_per_second"
 
 
 class Bars:
-    """A Progress that draws one bar a stage with step, speed, ETA and the newest values."""
+    """A Progress that draws one bar a stage with step and ETA; speed and newest values stand in a line below."""
 
-    def __init__(self, console: Console, measure: str = "dev") -> None:
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<18}"),
-            BarColumn(bar_width=18),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            TextColumn("{task.fields[values]}"),
+    def __init__(self, console: Console, get_time: Callable[[], float] | None = None) -> None:
+        self._bars = _StageBars(
+            SpinnerColumn(finished_text="[green]\N{CHECK MARK}"),
+            TextColumn("{task.description:<16}", markup=False),
+            BarColumn(bar_width=20),
+            _Count(),
+            _Time(compact=True, elapsed_when_finished=True),
             console=console,
+            get_time=get_time,
         )
-        self._measure = measure
         self._task: TaskID | None = None
         self._values: dict[str, float] = {}
 
@@ -40,39 +49,71 @@ class Bars:
         self._bars.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._finish()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._finish()
+        self._bars.below = ""
         self._bars.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Finish the bar before and begin another."""
         self._finish()
-        self._values = {key: value for key, value in self._values.items() if key == "dev"}
-        self._task = self._bars.add_task(name, total=total, values="")
+        self._values, self._bars.below = {}, ""
+        self._task = self._bars.add_task(name, total=total)
 
     def advance(self, amount: int = 1, **values: float) -> None:
         """Move the bar and show the values."""
         if self._task is not None:
             self._values |= values
-            self._bars.update(self._task, advance=amount, values=values_line(self._values, self._measure))
+            self._bars.below = values_line(self._values)
+            self._bars.update(self._task, advance=amount)
 
     def note(self, message: str) -> None:
         """A line above the bars."""
-        self._bars.console.print(message, style="dim", highlight=False)
+        self._bars.console.print(Text(message, style="dim"))
 
     def _finish(self) -> None:
-        if self._task is not None:
-            task = next(task for task in self._bars.tasks if task.id == self._task)
-            total = task.total if task.total is not None else max(task.completed, 1)
-            self._bars.update(self._task, total=total, completed=total)
+        """Fill the bar, also where fewer steps were needed than thought, or nobody knew how many."""
+        if self._task is None:
+            return
+        task = self._bars.tasks[-1]
+        self._bars.update(self._task, total=max(task.completed, 1), completed=max(task.completed, 1))
+
+
+class _StageBars(Progress):
+    """Bars with one line of text below the newest."""
+
+    below = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.below:
+            yield Text(f"  {self.below}", no_wrap=True, overflow="ellipsis")
+
+
+class _Count(ProgressColumn):
+    """`45/180`, or `12,000` where nobody knows how many there will be; nothing for a stage that counts nothing."""
+
+    def render(self, task: Task) -> Text:
+        done = int(task.completed)
+        if task.total is None or task.total <= 1:
+            return Text(f"{done:,}" if done > 1 else "", justify="right")
+        return Text(f"{done:,}/{int(task.total):,}", justify="right")
+
+
+class _Time(TimeRemainingColumn):
+    """`00:20 left` while a stage whose length is known runs, the time it took when it is done."""
+
+    def render(self, task: Task) -> Text:
+        time_said = super().render(task)
+        return time_said if task.finished or task.total is None else time_said.append(" left")
 
 
 class Lines:
     """A Progress for logs: a line a stage, and one every ten seconds of a long stage."""
 
-    def __init__(self, console: Console, measure: str = "dev", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._measure = measure
         self._clock = clock
         self._name, self._total, self._done = "", 0, 0
         self._started = self._said = clock()
@@ -80,9 +121,9 @@ class Lines:
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Say that a stage begins."""
-        self._name, self._total, self._done = name, total or 0, 0
+        self._name, self._total, self._done, self._values = name, total or 0, 0, {}
         self._started = self._said = self._clock()
-        self._console.print(f"{name} ...", highlight=False)
+        self._say(f"{name} ...")
 
     def advance(self, amount: int = 1, **values: float) -> None:
         """Say where the stage stands, at most every ten seconds."""
@@ -91,39 +132,35 @@ class Lines:
         now = self._clock()
         if now - self._said >= _LINE_SECONDS:
             self._said = now
-            eta = (now - self._started) / max(self._done, 1) * (self._total - self._done)
-            left = f"/{self._total}, about {eta:.0f} s left" if self._total else ""
-            values_said = values_line(self._values, self._measure)
-            self._console.print(f"{self._name} {self._done}{left}  {values_said}".rstrip(), highlight=False)
+            eta = (now - self._started) / max(self._done, 1) * max(self._total - self._done, 0)
+            left = f"/{self._total:,}, about {eta:.0f} s left" if self._total else ""
+            self._say(f"{self._name} {self._done:,}{left}  {values_line(self._values)}".rstrip())
 
     def note(self, message: str) -> None:
         """A line."""
-        self._console.print(message, highlight=False)
+        self._say(message)
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
 
 
-def values_line(values: dict[str, float], measure: str) -> str:
-    """`31.2 pairs/s  loss 0.412  dev ndcg@10 0.481`."""
-    parts = []
-    if "rows_per_second" in values:
-        parts.append(f"{values['rows_per_second']:.1f} {_NAMES['rows_per_second']}")
-    if "loss" in values:
-        parts.append(f"loss {values['loss']:.3f}")
-    if "dev" in values:
-        parts.append(f"{measure} {values['dev']:.3f}")
-    return "  ".join(parts)
+def values_line(values: Mapping[str, float]) -> str:
+    """`31.2 pairs/s  loss 0.412  dev ndcg@10 0.481`: the speed first, the others by their names."""
+    speed = [f"{values[_SPEED]:.1f} pairs/s"] if _SPEED in values else []
+    return "  ".join([*speed, *(f"{name} {value:.3f}" for name, value in values.items() if name != _SPEED)])
 
 
 @contextmanager
-def watching(quiet: bool = False, measure: str = "dev") -> Iterator[ProgressSeam]:
+def watching(quiet: bool = False, console: Console | None = None) -> Iterator[ProgressSeam]:
     """Bars in a terminal, lines elsewhere, nothing when quiet."""
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     if quiet:
         yield Silent()
     elif console.is_terminal:
-        with Bars(console, measure) as bars:
+        with Bars(console) as bars:
             yield bars
     else:
-        yield Lines(console, measure)
+        yield Lines(console)
 
 
 @contextmanager
@@ -135,7 +172,7 @@ def stoppable() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        Console(stderr=True).print("Stopping after this step and saving; Ctrl-C again stops at once.")
+        Console(stderr=True).print("Stopping and saving; Ctrl-C again stops at once.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

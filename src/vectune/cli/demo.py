@@ -29,10 +29,9 @@ def command(
     from vectune.workflows.demo import DEMO_SETTINGS, demo_data
 
     flags: dict[str, Any] = {"out": out, "train.epochs": epochs, **parsing.settings(settings)}
-    flags = {**DEMO_SETTINGS, **{key: value for key, value in flags.items() if value is not None}}
     if dry_run:
-        show_config(load_config(TuneConfig, config_file, flags))
+        show_config(load_config(TuneConfig, config_file, flags, DEMO_SETTINGS), as_json)
         return 0
     with demo_data() as path:
-        config = load_config(TuneConfig, config_file, {**flags, "path": str(path)})
+        config = load_config(TuneConfig, config_file, {**flags, "path": str(path)}, DEMO_SETTINGS)
         return tune_and_show(config, as_json=as_json)

@@ -37,7 +37,7 @@ def command(
     }  # fmt: skip
     config = load_config(EncodeConfig, config_file, flags)
     if dry_run:
-        show_config(config)
+        show_config(config, as_json)
         return 0
     from vectune.workflows.encode import encode
 

@@ -39,7 +39,7 @@ def command(
     }  # fmt: skip
     config = load_config(JudgeConfig, config_file, flags)
     if dry_run:
-        show_config(config)
+        show_config(config, as_json)
         return 0
     from vectune.cli.tables import measures_table, verdict_panel
     from vectune.workflows.evaluate import evaluate

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from vectune.cli import check, demo, encode, evaluate, runs, tune
-from vectune.errors import VectuneError
+from vectune.errors import CapacityError, Interrupted, StorageError, UsageError, VectuneError
+
+_STOPPED = 130
 
 
 def _leave_with(status: object, **_: object) -> None:
@@ -44,23 +48,55 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command and give back its exit status."""
+    """Run one command and give back its exit status; every error is a sentence with a hint, never a traceback."""
+    given = list(arguments) or ["--help"]
     try:
-        app(list(arguments))
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped.")
-        return 130
+        status = app(given, prog_name="vectune", standalone_mode=False)
     except VectuneError as error:
-        return _report(error, arguments)
-    return 0
+        return _report(error, given)
+    except TyperException as error:
+        return _report(_asked_wrongly(error, given), given)
+    except BrokenPipeError:
+        return _reader_left()
+    except (Exception, KeyboardInterrupt) as error:
+        return _report(_translated(error), given)
+    if status == _STOPPED:  # typer takes Ctrl-C and leaves with this number
+        Console(stderr=True).print("Stopped.")
+    return status if isinstance(status, int) else 0
+
+
+def _asked_wrongly(error: TyperException, arguments: Sequence[str]) -> UsageError:
+    """What typer found wrong with the arguments."""
+    told = getattr(error, "format_message", lambda: str(error))()
+    command = next((name for name in arguments if name in {module.NAME for module in modules}), "")
+    return UsageError(told, f"`{' '.join(['vectune', *command.split()])} --help` shows what there is.")
+
+
+def _translated(error: BaseException) -> VectuneError:
+    """An error that nobody raised on purpose, as one of ours."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("Stopped.")
+    if isinstance(error, MemoryError):
+        return CapacityError("The memory of this machine is used up.", "Give fewer rows, or use a larger machine.")
+    if isinstance(error, OSError) and error.filename:
+        why = error.strerror or type(error).__name__
+        return StorageError(f"{error.filename} can't be used: {why}.", "Name another path, or change its permissions.")
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return VectuneError(
+        f"Something unforeseen went wrong ({told}).", "Run it again with --debug and report what it shows."
+    )
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone (`vectune ... | head`): leave quietly, with nothing left to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _report(error: VectuneError, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
         Console(stderr=True).print_exception()
-    elif "--json" in arguments:
+    if "--json" in arguments:
         content = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
         print(json.dumps(content, ensure_ascii=False))
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

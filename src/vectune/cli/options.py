@@ -17,7 +17,9 @@ ConfigFile = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in --set train.patience=8; may be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any other setting, as in --set train.patience=8; may be repeated."
+    ),
 ]
 
 

@@ -15,7 +15,9 @@ EXAMPLE = "vectune runs first second"
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(help="Runs to compare: names or folders; none lists all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Runs to compare: names or folders; none lists all.")
+    ] = None,
     root: Annotated[Path, typer.Option("--root", help="Folder that holds the runs.")] = Path("runs"),
     as_json: Json = False,
     debug: Debug = False,

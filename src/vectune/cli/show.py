@@ -22,6 +22,6 @@ def show(content: Mapping[str, Any], renderables: Iterable[RenderableType], as_j
         console.print(renderable)
 
 
-def show_config(config: Config) -> None:
-    """What `--dry-run` prints."""
-    print(to_toml(config), end="")
+def show_config(config: Config, as_json: bool) -> None:
+    """What `--dry-run` prints: the settings as TOML, or as JSON."""
+    print(json.dumps(config.model_dump(mode="json"), indent=2) + "\n" if as_json else to_toml(config), end="")

@@ -92,7 +92,7 @@ def _deciding(verdict: Mapping[str, Any]) -> Table:
         table.add_row(*_row(("difference", change, _interval(verdict.get("interval")))))
     general = verdict.get("general") or {}
     if general.get("base") is not None and general.get("tuned") is not None:
-        moved = f"{general['base']:.3f} to {general['tuned']:.3f}"
+        moved = f"(was {general['base']:.3f}, is {general['tuned']:.3f})"
         table.add_row(*_row(("general ability", f"{general['tuned'] - general['base']:+.3f}", moved)))
     return table
 

@@ -56,9 +56,12 @@ def command(
         "train.seed": seed, "evaluate.measure": measure,
         **parsing.settings(settings),
     }  # fmt: skip
-    config = _resumed(resume, flags) if resume else load_config(TuneConfig, config_file, flags)
+    if resume:
+        config = _resumed(resume, {**flags, "--config": config_file})
+    else:
+        config = load_config(TuneConfig, config_file, flags)
     if dry_run:
-        show_config(config)
+        show_config(config, as_json)
         return 0
     return tune_and_show(config, resume=resume is not None, as_json=as_json)
 
@@ -68,8 +71,7 @@ def tune_and_show(config: TuneConfig, *, resume: bool = False, as_json: bool = F
     from vectune.cli.tables import measures_table, verdict_panel
     from vectune.workflows.tune import Hands, tune
 
-    measure = "dev" if config.evaluate.measure == "auto" else f"dev {config.evaluate.measure}"
-    with stoppable() as stop, watching(quiet=as_json, measure=measure) as progress:
+    with stoppable() as stop, watching(quiet=as_json) as progress:
         run = tune(config, Hands(progress, stop, resume))
     content = {**run.verdict, "run": str(run.folder), "model": str(run.model), "report": str(run.report)}
     tables = [measures_table(run.verdict), verdict_panel(run.verdict), f"model   {run.model}", f"report  {run.report}"]
@@ -83,8 +85,12 @@ def _resumed(folder: Path, flags: dict[str, Any]) -> TuneConfig:
 
     given = [key for key, value in flags.items() if value is not None]
     if given:
-        raise UsageError(f"--resume goes on with the settings of {folder}, but {given[0]} was given too.", "Leave it out.")
+        raise UsageError(
+            f"--resume goes on with the settings of {folder}, but {given[0]} was given too.", "Leave it out."
+        )
     file = partial_folder(folder) / "config.toml"
     if not file.is_file():
-        raise UsageError(f"There is nothing to resume at {folder}.", "Give the run folder that the interrupted run named.")
+        done = (folder / "verdict.json").is_file()
+        found = f"The run at {folder} is finished." if done else f"There is nothing to resume at {folder}."
+        raise UsageError(found, "Give the run folder that the interrupted run named.")
     return load_config(TuneConfig, file, {"out": folder})

@@ -16,13 +16,18 @@ from vectune.errors import ConfigError, UsageError
 C = TypeVar("C", bound=Config)
 
 
-def load_config(model: type[C], file: Path | None, flags: Mapping[str, Any]) -> C:
-    """The config of type `model`: its defaults, under the TOML `file`, under `flags`.
+def load_config(
+    model: type[C], file: Path | None, flags: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> C:
+    """The config of type `model`: its defaults, under `defaults`, under the TOML `file`, under `flags`.
 
-    `flags` maps dotted keys (`train.epochs`) to values; None means that the flag was not given. Raises ConfigError that
-    names every bad field at once, UsageError when the file is missing.
+    `flags` and `defaults` map dotted keys (`train.epochs`) to values; None means that the flag was not given. Raises
+    ConfigError that names every bad field at once, UsageError when the file is missing.
     """
-    content = _read_toml(file) if file else {}
+    content: dict[str, Any] = {}
+    for key, value in (defaults or {}).items():
+        _put(content, key.split("."), value)
+    _lay_over(content, _read_toml(file) if file else {})
     for key, value in flags.items():
         if value is not None:
             _put(content, key.split("."), value)
@@ -48,14 +53,30 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"There is no config file {file}.", "Give the path of a TOML file to --config.") from error
+    except OSError as error:
+        raise UsageError(
+            f"{file} can't be read: {error.strerror}.", "Give the path of a TOML file to --config."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not TOML: {error}.", "Mend the line that is named.") from error
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Set a nested value; what is no table on the way stays, for the model to refuse."""
     for key in keys[:-1]:
         content = content.setdefault(key, {})
+        if not isinstance(content, dict):
+            return
     content[keys[-1]] = value
+
+
+def _lay_over(content: dict[str, Any], upper: Mapping[str, Any]) -> None:
+    for key, value in upper.items():
+        below = content.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            _lay_over(below, value)
+        else:
+            content[key] = value
 
 
 def _sentence(model: type[Config], problem: Any) -> str:

@@ -8,7 +8,14 @@ from tempfile import TemporaryDirectory
 
 from vectune.config import DataConfig
 from vectune.data.assemble import assemble
-from vectune.data.clean import refuse_foreign, results_folder, write_dropped, write_outcomes, write_retrieval, write_summary
+from vectune.data.clean import (
+    refuse_foreign,
+    results_folder,
+    write_dropped,
+    write_outcomes,
+    write_retrieval,
+    write_summary,
+)
 from vectune.data.id_check import examine_ids, one_split
 from vectune.data.profile import CountTokens, Limits
 from vectune.data.read import IdSource, Source, read_retrieval, read_rows

@@ -13,16 +13,16 @@ from vectune.records import Dataset, Retrieval, Splits
 def join_splits(parts: Mapping[str, Dataset]) -> Splits:
     """`train`, `dev` and `test` as Splits.
 
-    Retrieval sets that do not share their corpus get one: documents with equal texts become one document, and ids are
-    given the split's name in front, since two files number their rows alike.
+    Retrieval sets with equal corpora keep their ids. Others get one corpus: documents with equal texts become one
+    document, and ids are given the split's name in front, since two files number their rows alike.
     """
-    datasets = list(parts.values())
-    if all(isinstance(data, Retrieval) for data in datasets):
-        retrievals = {name: cast(Retrieval, data) for name, data in parts.items()}
-        first = next(iter(retrievals.values()))
-        if any(data.corpus is not first.corpus for data in retrievals.values()):
-            return Splits(**_one_corpus(retrievals))
-    return Splits(**parts)
+    if not all(isinstance(data, Retrieval) for data in parts.values()):
+        return Splits(**parts)
+    retrievals = {name: cast(Retrieval, data) for name, data in parts.items()}
+    corpus = next(iter(retrievals.values())).corpus
+    if all(data.corpus == corpus for data in retrievals.values()):
+        return Splits(**{name: replace(data, corpus=corpus) for name, data in retrievals.items()})
+    return Splits(**_one_corpus(retrievals))
 
 
 def add_documents(splits: Splits, texts: Iterable[str]) -> Splits:

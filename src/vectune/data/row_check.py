@@ -50,7 +50,7 @@ def examine(
 ) -> Examined:
     """Run a stream through the checks; every item goes to `keeper`. `folder` takes large intermediate files.
 
-    About 98 % of near-duplicates just at the threshold are found, more above it, and no pair below it is reported.
+    Near-duplicates are reported, not dropped; see `near_duplicates` for what is found and missed.
     """
     facts = RowFacts(stream.roles.kind, config.near_duplicate, folder)
     bad = BadLines()

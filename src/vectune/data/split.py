@@ -12,6 +12,7 @@ from vectune.config import SplitConfig
 from vectune.data.assignment import Bounds, assign, place
 from vectune.data.certificate import BY_HASH, OFFICIAL, Certificate
 from vectune.data.components import Cut, Linked, component_roots, cut_giants
+from vectune.data.findings import counted
 from vectune.data.overlaps import count_overlaps, without_held_out_negatives, without_leaks
 from vectune.data.units import Units, only, units_of
 from vectune.errors import DataError
@@ -21,6 +22,11 @@ FEW_QUERIES = 200
 """Units of test under which only large differences can be seen."""
 _SIDES = ("train", "dev", "test")
 _MOST_ROUNDS = 5
+_NAMES = {
+    "queries": ("query", "queries"),
+    "documents": ("document", "documents"),
+    "near_duplicates": ("near-duplicate", "near-duplicates"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,14 @@ def split_dataset(data: Dataset, config: SplitConfig, near_duplicate: float) -> 
     bounds = {"test": (0.0, test), "dev": (test, test + dev), "train": (test + dev, 2.0)}
     divided = _divide(units_of(data), bounds, config, near_duplicate, "split")
     splits = Splits(*(_side(data, divided, side) for side in _SIDES))
-    if config.fix_leaks and divided.cut.links:
+    fixed = config.fix_leaks and divided.cut.links > 0
+    if fixed:
         splits, removed, notes = _without_leaks(splits, near_duplicate)
     else:
         splits, removed = _without_wrong_negatives(splits, near_duplicate)
-        notes = (f"{removed:,} negatives were removed from train: they are relevant in dev or test",) if removed else ()
+        what = counted(removed, "negative was", "negatives were")
+        notes = (f"{what} removed from train for being relevant in dev or test",) if removed else ()
+    _refuse_bare(splits)
     certificate = Certificate(
         sizes=_sizes(splits),
         overlaps=count_overlaps(splits, near_duplicate),
@@ -66,12 +75,10 @@ def split_dataset(data: Dataset, config: SplitConfig, near_duplicate: float) -> 
         seed=config.seed,
         shares=config.shares,
         components=divided.components,
-        giant={"rows": divided.cut.rows, "share": divided.cut.share, "links_cut": divided.cut.links}
-        if divided.cut.rows
-        else None,
+        giant=_giant(divided.cut),
         removed=removed,
     )
-    return _result(splits, certificate, (*divided.notes, *notes))
+    return _result(splits, certificate, (*divided.notes, *notes), fixed)
 
 
 def audit_splits(splits: Splits, config: SplitConfig, near_duplicate: float) -> SplitResult:
@@ -83,18 +90,14 @@ def audit_splits(splits: Splits, config: SplitConfig, near_duplicate: float) -> 
     for side in ("train", "test"):
         if not len(getattr(splits, side)):
             raise DataError(f"the official {side} split is empty", hint="give data for it, or let vectune split")
-    before = _sizes(splits)
     removed = 0
     if config.fix_leaks:
         splits, removed, notes = _without_leaks(splits, near_duplicate)
     else:
         _, wrong = _without_wrong_negatives(splits, near_duplicate)
-        notes = (
-            (f"{wrong:,} negatives of train are relevant in dev or test; --fix-leaks removes them",) if wrong else ()
-        )
-    if not len(splits.train):
-        found = f"nothing is left of train: all of its {before['train']:,} units are in dev or test too"
-        raise DataError(found, hint="leave --fix-leaks out, or give other training data")
+        what = counted(wrong, "negative of train is", "negatives of train are")
+        notes = (f"{what} relevant in dev or test; --fix-leaks removes them",) if wrong else ()
+    _refuse_bare(splits)
     certificate = Certificate(
         sizes=_sizes(splits),
         overlaps=count_overlaps(splits, near_duplicate),
@@ -104,7 +107,7 @@ def audit_splits(splits: Splits, config: SplitConfig, near_duplicate: float) -> 
         components=0,
         removed=removed,
     )
-    return _result(splits, certificate, notes)
+    return _result(splits, certificate, notes, config.fix_leaks)
 
 
 def carve_dev(train: Dataset, config: SplitConfig, near_duplicate: float) -> tuple[Dataset, Dataset]:
@@ -147,7 +150,7 @@ def _assigned(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The side of each unit, and notes; `pieces` is the piece of each unit, `places` float64 [pieces]."""
     if len(places) < 2:
-        found = f"all {len(pieces):,} usable rows share their texts, so they can't be divided into train and test"
+        found = f"{counted(len(pieces), 'usable row', 'usable rows')} with shared texts can't be divided"
         raise DataError(found, hint="add rows about other texts, or give test data of its own")
     required: Sequence[str] = [side for side, (low, high) in bounds.items() if high > low]
     if len(places) < len(required):
@@ -187,12 +190,22 @@ def _sizes(splits: Splits) -> dict[str, int]:
     return {side: len(getattr(splits, side)) for side in _SIDES}
 
 
-def _result(splits: Splits, certificate: Certificate, notes: tuple[str, ...]) -> SplitResult:
+def _giant(cut: Cut) -> dict[str, float] | None:
+    return {"rows": cut.rows, "share": cut.share, "links_cut": cut.links} if cut.rows else None
+
+
+def _refuse_bare(splits: Splits) -> None:
+    if not len(splits.train):
+        found = "nothing is left of train: all of it is in dev or test too"
+        raise DataError(found, hint="leave --fix-leaks out, or give other training data")
+
+
+def _result(splits: Splits, certificate: Certificate, notes: tuple[str, ...], fixed: bool) -> SplitResult:
     """The result with notes about overlaps and small test sides added."""
     for pair, counts in certificate.overlaps.items():
-        shared = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in counts.items() if count)
+        shared = ", ".join(counted(count, *_NAMES[name]) for name, count in counts.items() if count)
         if shared:
-            mend = "" if certificate.removed else "; --fix-leaks removes them from train"
+            mend = "" if fixed else f"; --fix-leaks removes them from {pair.split('/')[0]}"
             notes += (f"{pair} share {shared}{mend}",)
     few = certificate.sizes["test"]
     if few < FEW_QUERIES:

@@ -23,12 +23,17 @@ def read_texts(path: str, config: DataConfig, column: str | None = None) -> Iter
     The column is `column`, or the first of the usual names that the first row has; a `title` beside it is put in front.
     A row that can't be used raises DataError with its number: a text that went missing would shift all after it.
     """
+    find_texts(path)
     place = Path(path)
-    if path != STANDARD_INPUT and not place.is_file():
-        raise UsageError(f"{path} is no file.", "Give a text file, JSONL, CSV or Parquet, or - for standard input.")
     if path == STANDARD_INPUT or file_format(place) is None:
         return _lines(path)
     return _column(place, config, column)
+
+
+def find_texts(path: str) -> None:
+    """Raise UsageError unless `path` is a file or standard input."""
+    if path != STANDARD_INPUT and not Path(path).is_file():
+        raise UsageError(f"{path} is no file.", "Give a text file, JSONL, CSV or Parquet, or - for standard input.")
 
 
 def _lines(path: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize
 from transformers.utils import logging as transformers_logging
 
 from vectune.encode.precision import Precision
@@ -50,7 +51,13 @@ def load_model(resolved: ResolvedModel, device: str | None = None) -> SentenceTr
 
 
 def save_model(model: SentenceTransformer, folder: Path) -> None:
-    """Write the model to `folder` as sentence-transformers does, weights as safetensors, without a model card."""
+    """Write the model to `folder` as sentence-transformers does, weights as safetensors, without a model card.
+
+    vectune trains and judges vectors of L2 norm 1; a model that does not scale its vectors itself gets a module that
+    does, so that whoever loads the folder has the vectors that were judged.
+    """
+    if not any(isinstance(module, Normalize) for module in model):
+        model.append(Normalize())
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 import orjson
 
-from vectune.store.atomic import storage_error
+from vectune.store.atomic import storage_error, write_bytes
 
 
 class Opener(Protocol):
@@ -94,6 +94,18 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise storage_error(Path(path), error, "read") from error
     return [entry for line in content.split(b"\n") if (entry := _entry(line)) is not None]
+
+
+def rewind(path: Path, step: int) -> None:
+    """Take back from the log at `path` what was measured after `step`, so that work resumed there adds to it.
+
+    Entries without a step are of work after training and go too. Without a file nothing happens; StorageError when
+    the log can't be read or written.
+    """
+    if not Path(path).exists():
+        return
+    kept = [entry for entry in read_metrics(path) if isinstance(entry.get("step"), int) and entry["step"] <= step]
+    write_bytes(path, b"".join(orjson.dumps(entry) + b"\n" for entry in kept))
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

@@ -212,10 +212,7 @@ class Trainer:
         if state is None:
             return
         counters = dict(state.counters)
-        if counters.pop("total_steps") != self.total_steps:
-            raise TrainingError(
-                "The checkpoint belongs to other data or settings.", "Start again without --resume, in a new folder."
-            )
+        counters.pop("total_steps")
         load_weights(self._encoder.model, state.weights)
         content = self._optimiser.state_dict()
         for name, value in state.moments.items():

@@ -7,7 +7,7 @@ from vectune.data.check import CheckReport, check
 from vectune.data.read import open_source
 from vectune.encode.resolve import resolve_model
 from vectune.encode.token_counter import TokenCounter
-from vectune.monitor.progress import Progress
+from vectune.monitor.progress import Named, Progress
 
 
 def check_data(config: CheckConfig, progress: Progress) -> dict[str, CheckReport]:
@@ -16,7 +16,6 @@ def check_data(config: CheckConfig, progress: Progress) -> dict[str, CheckReport
     counter = TokenCounter(resolve_model(config.base))
     reports: dict[str, CheckReport] = {}
     for split in source.splits or ("all",):
-        progress.stage("check" if split == "all" else f"check {split}")
         out = config.out / split if config.out and source.splits else config.out
         reports[split] = check(
             source,
@@ -25,6 +24,6 @@ def check_data(config: CheckConfig, progress: Progress) -> dict[str, CheckReport
             count_tokens=counter.count,
             max_tokens=counter.limit,
             out=out,
-            progress=progress,
+            progress=Named(progress, "check" if split == "all" else f"check {split}"),
         )
     return reports

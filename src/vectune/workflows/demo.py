@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vectune.data.stdlib_docs import write_stdlib_pairs
+from vectune.errors import Interrupted
 
 DEMO_SETTINGS: dict[str, Any] = {
     "path": "python-stdlib.jsonl",
@@ -25,8 +27,19 @@ DEMO_SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def demo_data() -> Iterator[Path]:
-    """A JSONL file of pairs (summary line, rest of the documentation) that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="vectune-demo-") as folder:
-        path = Path(folder) / "python-stdlib.jsonl"
+    """A JSONL file of pairs (summary line, rest of the documentation) that is gone afterwards.
+
+    Work that was interrupted leaves it behind, since `--resume` will read it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="vectune-demo-"))
+    resumable = False
+    try:
+        path = folder / "python-stdlib.jsonl"
         write_stdlib_pairs(path)
         yield path
+    except Interrupted:
+        resumable = True
+        raise
+    finally:
+        if not resumable:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from vectune.config import EvaluateConfig, TrainConfig
 from vectune.encode.encoder import Encoder
@@ -16,8 +16,22 @@ LEAST_UNITS = 4
 """Dev units under which a dev score is noise alone: nothing is selected by it."""
 
 
-def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> Callable[[Encoder], float] | None:
-    """A function from a model to its score on dev; None when dev is too small to select by.
+@dataclass(frozen=True)
+class DevScorer:
+    """Scores a model on dev by the deciding measure."""
+
+    measure: str
+    dev: Dataset
+    reference: Labelled | None
+    config: EvaluateConfig
+
+    def __call__(self, encoder: Encoder) -> float:
+        """The score of `encoder` at full size."""
+        return judge(encoder, self.dev, self.config, reference=self.reference)[encoder.dim].totals[self.measure]
+
+
+def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> DevScorer | None:
+    """The scorer on the dev split; None when dev is too small to select by.
 
     Retrieval is cut to `train.dev_queries` queries and `train.dev_corpus` documents: the relevant and hard-negative
     ones of these queries, then others drawn by hash. For labels the training texts that vote are drawn likewise.
@@ -26,13 +40,7 @@ def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> Ca
         return None
     dev = small_corpus(few_queries(splits.dev, train.dev_queries), train.dev_corpus)
     reference = _few_texts(splits.train, train.dev_corpus) if isinstance(splits.train, Labelled) else None
-    measure = decisive_measure(dev, config)
-    quick = config.model_copy(update={"resamples": 100, "dims": ()})
-
-    def score(encoder: Encoder) -> float:
-        return judge(encoder, dev, quick, reference=reference)[encoder.dim].totals[measure]
-
-    return score
+    return DevScorer(decisive_measure(dev, config), dev, reference, config)
 
 
 def few_queries(data: Dataset, most: int) -> Dataset:

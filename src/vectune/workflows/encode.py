@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vectune.config import DataConfig, EncodeConfig
-from vectune.data.texts import read_texts
+from vectune.data.texts import find_texts, read_texts
 from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.dims import truncate
 from vectune.encode.encoder import Vectors
@@ -48,6 +48,9 @@ def encode(config: EncodeConfig, progress: Progress) -> EncodeReport:
     """
     if config.out.suffix not in _ENDINGS:
         raise UsageError(f"{config.out} ends in none of {', '.join(_ENDINGS)}.", "Choose one of these endings.")
+    if not config.out.parent.is_dir():
+        raise UsageError(f"There is no folder {config.out.parent} for {config.out.name}.", "Make it first.")
+    find_texts(config.path)
     keep_large_blocks()
     progress.stage("load model")
     encoder = load_encoder(config.model, max_tokens=config.max_tokens)

@@ -15,10 +15,10 @@ from vectune.data.read import open_source
 from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import DataError
-from vectune.monitor.progress import Progress
+from vectune.errors import ConfigError, DataError
+from vectune.monitor.progress import Named, Progress
 from vectune.records import Dataset, Labelled
-from vectune.store.atomic import folder_aside
+from vectune.store.atomic import folder_aside, refuse_occupied
 from vectune.workflows.judging import BASE, TUNED, Exam, judge_all
 from vectune.workflows.run_files import write_config, write_judgement, write_pages
 from vectune.workflows.stopwatch import Stopwatch
@@ -35,10 +35,11 @@ class Judged:
 
 def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
     """Judge `config.model` on one split of the data; the first of `config.against` is the base of the verdict."""
+    if config.out is not None:
+        refuse_occupied(config.out)
     watch = Stopwatch()
     keep_large_blocks()
     with watch.stage("read"):
-        progress.stage("read")
         data, reference = _read(config, progress)
     with watch.stage("load"):
         progress.stage("load models")
@@ -62,7 +63,14 @@ def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
 def _encoders(config: JudgeConfig) -> dict[str, SentenceEncoder]:
     base, *others = config.against or (PACKAGED_MODEL,)
     names = {BASE: base, TUNED: config.model} | {f"other-{i}": name for i, name in enumerate(others, start=1)}
-    return {role: load_encoder(name) for role, name in names.items()}
+    encoders = {role: load_encoder(name) for role, name in names.items()}
+    dim, largest = encoders[TUNED].dim, max(config.evaluate.dims, default=0)
+    if largest > dim:
+        raise ConfigError(
+            f"dims asks for {largest}, but the vectors of {config.model} have {dim} values.",
+            f"Choose dims from 1 to {dim}.",
+        )
+    return encoders
 
 
 def _read(config: JudgeConfig, progress: Progress) -> tuple[Dataset, Labelled | None]:
@@ -72,9 +80,10 @@ def _read(config: JudgeConfig, progress: Progress) -> tuple[Dataset, Labelled | 
             f"{config.path} has no split {config.split}, only {', '.join(source.splits)}.", "Name one with --split."
         )
     split = config.split if source.splits else "all"
-    data = load_checked(source, config.data, split=split, progress=progress).data
+    read = Named(progress, "read and check")
+    data = load_checked(source, config.data, split=split, progress=read).data
     reference = None
     if isinstance(data, Labelled) and "train" in source.splits and split != "train":
-        train = load_checked(source, config.data, split="train", progress=progress).data
+        train = load_checked(source, config.data, split="train", progress=Named(progress, "read train")).data
         reference = train if isinstance(train, Labelled) else None
     return data, reference

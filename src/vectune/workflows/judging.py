@@ -15,7 +15,7 @@ from vectune.evaluate.measures import decisive_measure
 from vectune.evaluate.significance import Comparison, compare, interval
 from vectune.evaluate.verdict import Verdict, decide
 from vectune.evaluate.wins_losses import QueryExample, wins_and_losses
-from vectune.monitor.progress import Progress
+from vectune.monitor.progress import Named, Progress
 from vectune.records import Dataset, Labelled
 from vectune.store.per_query import UnitScores
 
@@ -103,17 +103,12 @@ def judge_all(encoders: Mapping[str, Encoder], exam: Exam, progress: Progress) -
     measure = decisive_measure(exam.data, exam.config)
     by_model = {}
     for name, encoder in encoders.items():
-        progress.stage(f"judge {name}")
         dims = tuple(dim for dim in exam.dims if dim < encoder.dim)
-        by_model[name] = judge(
-            encoder, exam.data, exam.config, reference=exam.reference, dims=dims, progress=progress
-        )  # fmt: skip
+        named = Named(progress, f"judge {name}")
+        by_model[name] = judge(encoder, exam.data, exam.config, reference=exam.reference, dims=dims, progress=named)
     progress.stage("judge bm25")
     bm25 = judge_bm25(exam.data, exam.config, reference=exam.reference)
-    general: dict[str, GeneralAbility] = {}
-    if exam.config.general:
-        progress.stage("general ability")
-        general = {name: general_ability(encoder, exam.config) for name, encoder in encoders.items()}
+    general = _general(encoders, exam.config, progress) if exam.config.general else {}
     progress.stage("compare")
     base, tuned = (next(iter(by_model[name].values())) for name in (BASE, TUNED))
     comparison = compare(base, tuned, measure, exam.config)
@@ -121,3 +116,12 @@ def judge_all(encoders: Mapping[str, Encoder], exam: Exam, progress: Progress) -
     verdict = decide(comparison, tuned.totals, scores.get(BASE), scores.get(TUNED), exam.config.verdict)
     examples = wins_and_losses(base, tuned, exam.data, measure, exam.config.examples)
     return Judgement(measure, comparison, verdict, by_model, bm25, general, examples, exam)
+
+
+def _general(encoders: Mapping[str, Encoder], config: EvaluateConfig, progress: Progress) -> dict[str, GeneralAbility]:
+    progress.stage("general ability", len(encoders))
+    found = {}
+    for name, encoder in encoders.items():
+        found[name] = general_ability(encoder, config)
+        progress.advance()
+    return found

@@ -25,12 +25,13 @@ from vectune.store.per_query import write_per_query
 from vectune.workflows.judging import Judgement
 from vectune.workflows.prepare import Prepared
 
+CONFIG = "config.toml"
 _VERSIONS = ("vectune", "torch", "transformers", "sentence-transformers", "tokenizers")
 
 
 def write_config(folder: Path, config: Config) -> None:
     """config.toml: every setting that the run used."""
-    write_text(folder / "config.toml", to_toml(config))
+    write_text(folder / CONFIG, to_toml(config))
 
 
 def write_data_files(folder: Path, prepared: Prepared) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,21 +17,17 @@ from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.license import license_of
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import DataError, Interrupted, ModelError
+from vectune.errors import ConfigError, DataError, Interrupted, ModelError, StorageError
 from vectune.monitor.metric_log import MetricLog
-from vectune.monitor.progress import Progress, Silent
-from vectune.records import Labelled, Splits
+from vectune.monitor.progress import Progress, Silent, Stoppable
+from vectune.records import Labelled
 from vectune.store.atomic import PARTIAL, keep, no_room, refuse_occupied, storage_error
 from vectune.store.run_folder import default_run_folder
-from vectune.train.checkpoints import Checkpoints
-from vectune.train.interpolate import Weights, choose_share, copy_weights
-from vectune.train.loop import Surroundings, Trained, Trainer
-from vectune.train.recipe import Recipe, resolve_recipe
-from vectune.train.rows import training_rows
-from vectune.workflows.dev_score import dev_scorer
+from vectune.workflows.fitting import CHECKPOINTS, METRICS, Fitted, Place, fit
 from vectune.workflows.judging import BASE, TUNED, Exam, Judgement, judge_all
 from vectune.workflows.prepare import Prepared, TokenLimit, prepare
 from vectune.workflows.run_files import (
+    CONFIG,
     fingerprint_of,
     write_config,
     write_data_files,
@@ -41,7 +38,6 @@ from vectune.workflows.run_files import (
 from vectune.workflows.stopwatch import Stopwatch
 
 RUNS = Path("runs")
-_CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -82,18 +78,20 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
     hands = hands or Hands()
     final = config.out or default_run_folder(RUNS, config.name or _data_name(config.path), datetime.now())
     refuse_occupied(final)
-    aside = _work_folder(final, hands.resume)
+    aside = _work_folder(final, hands)
     try:
         run = _tune_into(aside, config, hands)
-        shutil.rmtree(aside / _CHECKPOINTS, ignore_errors=True)
+        shutil.rmtree(aside / CHECKPOINTS, ignore_errors=True)
         keep(aside, final)
     except Interrupted as stopped:
-        raise Interrupted(stopped.message, f"Go on with: vectune tune --resume {final}") from stopped
-    except Exception as error:
-        _clear_unless_checkpoint(aside)
+        raise _interrupted(stopped, aside, final) from stopped
+    except BaseException as error:
         refusal = no_room(error)
-        if refusal is not None:
-            raise storage_error(final, refusal) from error
+        full = storage_error(final, refusal) if refusal is not None else error
+        resumable = _clear_unless_checkpoint(aside)
+        if isinstance(full, StorageError):
+            go_on = f" To go on where it stopped: {_resume_command(final)}" if resumable else ""
+            raise StorageError(full.message, full.hint + go_on) from error
         raise
     return Run(final, run.verdict, run.exit_status, run.notes)
 
@@ -105,143 +103,90 @@ def partial_folder(final: Path) -> Path:
 
 def _tune_into(folder: Path, config: TuneConfig, hands: Hands) -> Run:
     watch = Stopwatch()
-    progress = hands.progress
-    if config.train.keep_large_blocks:
-        keep_large_blocks()
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
+    progress = Stoppable(hands.progress, hands.stop)
     with watch.stage("load"):
         progress.stage("load model")
-        encoder = load_encoder(config.base)
-        if not encoder.trainable:
-            raise ModelError(f"{config.base} has no transformer to tune.", "Choose a transformer model as --base.")
+        encoder = _base_encoder(config)
     with watch.stage("read and split"):
         limit = min(config.train.max_tokens or encoder.max_tokens, encoder.max_tokens)
         prepared = prepare(config, TokenLimit(encoder.count_tokens, limit), progress)
         write_config(folder, config)
         write_data_files(folder, prepared)
-    for note in (*prepared.checked.report.said, *prepared.split.notes):
+    for note in prepared.notes:
         progress.note(note)
-    work = _Work(folder, config, encoder, prepared, hands, watch)
-    base = copy_weights(encoder.model)
-    trained, recipe = work.train()
-    share = work.interpolate(base)
+    with watch.stage("train"):
+        fitted = fit(encoder, prepared.splits, config, Place(folder, hands.progress, hands.stop))
     with watch.stage("save"):
         progress.stage("save")
         write_model(folder, encoder, config.train.dims)
-    judgement = work.judge()
-    with watch.stage("report"):
-        verdict = write_judgement(folder, judgement, work.facts(trained, recipe, share))
-        write_pages(folder, license_of(config.base))
-    notes = (*prepared.checked.report.said, *prepared.split.notes)
-    return Run(folder, verdict, judgement.verdict.exit_status, notes)
+    with watch.stage("judge"):
+        judgement = _judge(encoder, prepared, config, progress)
+    facts = _facts(fitted, prepared, config) | {"seconds": watch.seconds}
+    with MetricLog(folder / METRICS) as log:
+        for name, seconds in watch.seconds.items():
+            log.write("stage", name=name, seconds=seconds)
+    verdict = write_judgement(folder, judgement, facts)
+    progress.stage("report")
+    write_pages(folder, license_of(config.base))
+    return Run(folder, verdict, judgement.verdict.exit_status, prepared.notes)
 
 
-@dataclass(frozen=True)
-class _Work:
-    """The collaborators of one run, and its stages from training to judging."""
-
-    folder: Path
-    config: TuneConfig
-    encoder: SentenceEncoder
-    prepared: Prepared
-    hands: Hands
-    watch: Stopwatch
-
-    @property
-    def splits(self) -> Splits:
-        return self.prepared.splits
-
-    def train(self) -> tuple[Trained, Recipe]:
-        """Train on the train split; dev chooses the best weights."""
-        config, encoder, progress = self.config, self.encoder, self.hands.progress
-        num_rows = len(self.splits.train)
-        if num_rows < 2:
-            raise DataError(f"Only {num_rows} row is left to train on.", "Give more rows, or a larger train share.")
-        recipe = resolve_recipe(config.train, self.splits.kind, num_rows)
-        rows = training_rows(self.splits.train, config.train, recipe)
-        score = self._scorer()
-        log_path = self.folder / "metrics.jsonl"
-        resumed = self.hands.resume and log_path.exists()
-        with MetricLog(log_path) as log, self.watch.stage("train"):
-            if score is not None and not resumed:
-                progress.stage("baseline on dev")
-                log.write("dev", step=0, epoch=0.0, score=score(), best=False)
-            around = Surroundings(
-                score_dev=score,
-                sink=log,
-                checkpoints=Checkpoints(self.folder / _CHECKPOINTS),
-                progress=progress,
-                stop=self.hands.stop,
-            )
-            trainer = Trainer(encoder, rows, config.train, recipe, around)
-            progress.stage("train", trainer.total_steps)
-            trained = trainer.run()
-        return trained, recipe
-
-    def interpolate(self, base: Weights) -> float:
-        """Mix tuned and base weights as dev likes it best; 1 where there is no dev to ask."""
-        score = self._scorer()
-        shares = self.config.train.interpolation
-        if score is None or len(shares) < 2:
-            return 1.0
-        progress = self.hands.progress
-        progress.stage("interpolate", len(shares))
-        with MetricLog(self.folder / "metrics.jsonl") as log, self.watch.stage("interpolate"):
-
-            def scored() -> float:
-                value = score()
-                progress.advance(1, dev=value)
-                return value
-
-            model = self.encoder.model
-            share, scores = choose_share(model, base, copy_weights(model), shares, scored)
-            for tried, value in scores.items():
-                log.write("interpolation", share=tried, score=value)
-        return share
-
-    def judge(self) -> Judgement:
-        """Base, tuned and BM25 on test, once."""
-        evaluate, splits = self.config.evaluate, self.splits
-        reference = splits.train if isinstance(splits.train, Labelled) else None
-        dims = tuple(sorted({*evaluate.dims, *self.config.train.dims}, reverse=True))
-        with self.watch.stage("judge"):
-            base = load_encoder(self.config.base)
-            exam = Exam(splits.test, reference, dims, evaluate)
-            return judge_all({BASE: base, TUNED: self.encoder}, exam, self.hands.progress)
-
-    def facts(self, trained: Trained, recipe: Recipe, share: float) -> dict[str, Any]:
-        """What verdict.json says beside the judgement."""
-        return {
-            "interpolation": share,
-            "base_model": self.config.base,
-            "tuned_model": "model",
-            "data": self.config.path,
-            "fingerprint": fingerprint_of(self.splits),
-            "steps": trained.steps,
-            "best_step": trained.best_step,
-            "recipe": {
-                "loss": recipe.loss,
-                "epochs": recipe.epochs,
-                "batch_size": recipe.batch_size,
-                "learning_rate": recipe.learning_rate,
-            },
-            "rows": {name: len(getattr(self.splits, name)) for name in ("train", "dev", "test")},
-            "seconds": self.watch.seconds,
-        }
-
-    def _scorer(self) -> Callable[[], float] | None:
-        score = dev_scorer(self.splits, self.config.evaluate, self.config.train)
-        return None if score is None else lambda: score(self.encoder)
+def _base_encoder(config: TuneConfig) -> SentenceEncoder:
+    if config.train.keep_large_blocks:
+        keep_large_blocks()
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    encoder = load_encoder(config.base)
+    if not encoder.trainable:
+        raise ModelError(f"{config.base} has no transformer to tune.", "Choose a transformer model as --base.")
+    largest = max((*config.train.dims, *config.evaluate.dims), default=0)
+    if largest > encoder.dim:
+        raise ConfigError(
+            f"dims asks for {largest}, but the vectors of {config.base} have {encoder.dim} values.",
+            f"Choose dims from 1 to {encoder.dim}.",
+        )
+    return encoder
 
 
-def _work_folder(final: Path, resume: bool) -> Path:
+def _judge(encoder: SentenceEncoder, prepared: Prepared, config: TuneConfig, progress: Progress) -> Judgement:
+    """Base, tuned and BM25 on test, once."""
+    splits = prepared.splits
+    reference = splits.train if isinstance(splits.train, Labelled) else None
+    dims = tuple(sorted({*config.evaluate.dims, *config.train.dims}, reverse=True))
+    exam = Exam(splits.test, reference, dims, config.evaluate)
+    return judge_all({BASE: load_encoder(config.base), TUNED: encoder}, exam, progress)
+
+
+def _facts(fitted: Fitted, prepared: Prepared, config: TuneConfig) -> dict[str, Any]:
+    """What verdict.json says beside the judgement and the seconds."""
+    trained, recipe, splits = fitted.trained, fitted.recipe, prepared.splits
+    return {
+        "interpolation": fitted.share,
+        "base_model": config.base,
+        "tuned_model": "model",
+        "data": config.path,
+        "fingerprint": fingerprint_of(splits),
+        "steps": trained.steps,
+        "best_step": trained.best_step,
+        "recipe": {
+            "loss": recipe.loss,
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "learning_rate": recipe.learning_rate,
+        },
+        "rows": {name: len(getattr(splits, name)) for name in ("train", "dev", "test")},
+    }
+
+
+def _work_folder(final: Path, hands: Hands) -> Path:
     aside = partial_folder(final)
-    if resume:
+    if hands.resume:
         if not aside.is_dir():
             raise DataError(f"There is nothing to resume at {final}.", "Start it without --resume.")
         return aside
     try:
+        if any((aside / CHECKPOINTS).glob("step-*")):
+            hands.progress.note(f"an interrupted run at {final} was left behind and is replaced")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
     except OSError as error:
@@ -249,9 +194,24 @@ def _work_folder(final: Path, resume: bool) -> Path:
     return aside
 
 
-def _clear_unless_checkpoint(aside: Path) -> None:
-    if not any((aside / _CHECKPOINTS).glob("step-*")):
+def _interrupted(stopped: Interrupted, aside: Path, final: Path) -> Interrupted:
+    """The same with how to go on; what can't be gone on with is removed."""
+    if (aside / CONFIG).is_file():
+        return Interrupted(stopped.message, f"Go on with: {_resume_command(final)}")
+    shutil.rmtree(aside, ignore_errors=True)
+    return Interrupted(stopped.message, "Nothing was done that could be saved; run the command again.")
+
+
+def _resume_command(final: Path) -> str:
+    return f"vectune tune --resume {shlex.quote(str(final))}"
+
+
+def _clear_unless_checkpoint(aside: Path) -> bool:
+    """Remove the folder unless there is a checkpoint in it; whether there is."""
+    resumable = any((aside / CHECKPOINTS).glob("step-*"))
+    if not resumable:
         shutil.rmtree(aside, ignore_errors=True)
+    return resumable
 
 
 def _data_name(path: str) -> str:

@@ -14,7 +14,7 @@ from vectune.records import Kind, Labelled, Retrieval, Scored
 
 SHARED = Path(__file__).parents[3].parent / "shared/data"
 CONFIG = DataConfig(max_bad=0.3)
-PAIRS = [
+PAIRS: list[dict[str, object]] = [
     {"query": "how do I reset it", "answer": "press the red button"},
     {"query": "how do I feed it", "answer": "twice a day with oats"},
     {"query": "How do I reset  it", "answer": "Press the red button"},
@@ -23,9 +23,12 @@ PAIRS = [
 ]
 
 
-def write(path: Path, rows: list[object], broken: int = 0) -> str:
-    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"broken\n' * broken
-    path.write_text(text + json.dumps(rows[0] | {}) + "\n" if isinstance(rows[0], dict) and broken else text)
+def write(path: Path, rows: list[dict[str, object]], broken: int = 0) -> str:
+    """The rows as JSONL; broken lines, if any, stand before a repeat of the first row."""
+    lines = [json.dumps(row) for row in rows]
+    if broken:
+        lines += ['{"broken'] * broken + lines[:1]
+    path.write_text("".join(line + "\n" for line in lines))
     return str(path)
 
 

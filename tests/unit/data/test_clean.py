@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -63,9 +64,13 @@ def test_a_failure_leaves_the_earlier_result(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with results_folder(out) as folder:
         write_outcomes(folder, ITEMS)
-    with pytest.raises(RuntimeError), results_folder(out) as folder:
-        write_dropped(folder, ITEMS)
+
+    def failing() -> Iterator[Dropped]:
+        yield Dropped(1, "why")
         raise RuntimeError
+
+    with pytest.raises(RuntimeError), results_folder(out) as folder:
+        write_dropped(folder, failing())
     assert (out / "clean.jsonl").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

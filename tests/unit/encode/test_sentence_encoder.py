@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from tests.fakes.tiny_model import WORDS, save_tiny_model
 from vectune.encode.loading import load_encoder, save_model
@@ -69,3 +70,12 @@ def test_packaged_model_in_bf16_stays_close_to_fp32() -> None:
     exact = load_encoder("all-MiniLM-L6-v2", precision="fp32").encode(texts)
     fast = load_encoder("all-MiniLM-L6-v2", precision="bf16").encode(texts)
     assert (exact * fast).sum(axis=1).min() > 0.999
+
+
+def test_saved_model_scales_its_vectors_itself(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """A base without a module that normalises is saved with one: plain `encode` gives the vectors that were judged."""
+    encoder = load_encoder(str(tiny_model_folder), precision="fp32")
+    expected = encoder.encode(TEXTS)
+    save_model(encoder.model, tmp_path / "saved")
+    loaded = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    np.testing.assert_allclose(loaded.encode(TEXTS), expected, atol=1e-6)

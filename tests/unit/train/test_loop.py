@@ -136,17 +136,13 @@ def test_a_loss_that_is_no_number_stops_the_run(tiny_model_folder: Path) -> None
         train(encoder, Surroundings())
 
 
-def test_a_checkpoint_of_other_settings_is_refused(tiny_model_folder: Path, tmp_path: Path) -> None:
-    """Resuming with another number of steps is an error, not a silent mixture."""
-    kept = Checkpoints(tmp_path)
+def test_a_checkpoint_of_other_data_or_settings_is_refused(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Resuming with anything else than what was begun is an error, not a silent mixture."""
+    around = Surroundings(checkpoints=Checkpoints(tmp_path, "these"), stop=lambda: True)
     with pytest.raises(Interrupted):
-        train(load_encoder(str(tiny_model_folder)), Surroundings(checkpoints=kept, stop=lambda: True))
+        train(load_encoder(str(tiny_model_folder)), around)
     with pytest.raises(TrainingError, match="other data or settings"):
-        train(
-            load_encoder(str(tiny_model_folder)),
-            Surroundings(checkpoints=kept),
-            CONFIG.model_copy(update={"epochs": 9.0}),
-        )
+        train(load_encoder(str(tiny_model_folder)), Surroundings(checkpoints=Checkpoints(tmp_path, "others")))
 
 
 def test_interpolation_takes_what_dev_likes_best(tiny_model_folder: Path) -> None:

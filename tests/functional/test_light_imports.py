@@ -1,0 +1,40 @@
+"""What must start at once: `import vectune`, help, configs and `check` load no torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "scipy"}
+_PROGRAMS = {
+    "import": "import vectune; assert vectune.__version__",
+    "command line": "import vectune.cli.main",
+    "help": "from vectune.cli.main import main; assert main(['--help']) == 0; assert main(['tune', '--help']) == 0",
+    "configs": "from vectune.config import *; TuneConfig(path='a'); JudgeConfig(model='a', path='b'); CheckConfig(path='a')",
+    "dry run": "from vectune.cli.main import main; assert main(['tune', 'a.jsonl', '--dry-run']) == 0",
+    "reference": "from vectune.cli.reference import reference; assert reference()",
+    "light layers": "import vectune.errors, vectune.records, vectune.store.run_folder, vectune.monitor.metric_log",
+}
+
+
+def _loaded_by(program: str) -> set[str]:
+    ending = "\nimport sys, json; print('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", program + ending], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("name", _PROGRAMS)
+def test_stays_light(name: str) -> None:
+    """A fresh process that does this has loaded none of the heavy libraries."""
+    assert not HEAVY & _loaded_by(_PROGRAMS[name])
+
+
+def test_check_loads_no_torch(tiny_model_folder: Path, pairs: Path) -> None:
+    """`check` counts a model's tokens without loading the model."""
+    program = f"from vectune.cli.main import main; assert main(['check', {str(pairs)!r}, '--base', {str(tiny_model_folder)!r}]) == 0"
+    assert not {"torch", "transformers", "sentence_transformers"} & _loaded_by(program)
