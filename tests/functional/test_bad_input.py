@@ -26,6 +26,10 @@ def _wrong_scores() -> bytes:
     return _lines([row | {"score": (-7, 3, 1000)[n % 3]} for n, row in enumerate(scored_pairs(60))])
 
 
+def _one_label() -> bytes:
+    return _lines([row | {"label": "a"} for row in labelled_texts(40)])
+
+
 _BAD: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "empty file": ("data.jsonl", lambda: b"", "is empty", "row"),
     "one row": ("data.jsonl", lambda: _lines(overlapping_pairs(1)), "one usable row only", "at least two"),
@@ -38,9 +42,7 @@ _BAD: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "scores in words": (
         "data.jsonl", lambda: _lines([row | {"score": "high"} for row in scored_pairs(20)]), "no numbers", "numbers",
     ),
-    "only one label": (
-        "data.jsonl", lambda: _lines([row | {"label": "a"} for row in labelled_texts(40)]), "only one label", "two labels",
-    ),
+    "only one label": ("data.jsonl", _one_label, "only one label", "two labels"),
     "mostly broken lines": (
         "data.jsonl", lambda: _lines(overlapping_pairs(20)) + b'{"query": "red\n' * 20, "can't be used", "max-bad",
     ),

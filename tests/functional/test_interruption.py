@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
@@ -212,18 +210,3 @@ def test_starting_anew_replaces_an_interrupted_run(data: Path, tiny_model_folder
     run = tune(config, Hands(Notes()))
     assert any("is replaced" in note for note in notes)
     assert [step for step, _ in _losses(run.folder)] == list(range(1, run.verdict["steps"] + 1))
-
-
-def test_second_ctrl_c_stops_at_once(data: Path, tiny: tuple[str, ...], tmp_path: Path) -> None:
-    """Two Ctrl-C end the command with 130 and no traceback, also when it could not save in between."""
-    folder = tmp_path / "run"
-    process = start("tune", data, *tiny, *_LONG, "--out", folder)
-    log = partial_folder(folder) / "metrics.jsonl"
-    while process.poll() is None and not (log.exists() and b'"train"' in log.read_bytes()):
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
-    os.kill(process.pid, signal.SIGINT)
-    done = finish(process)
-    assert done.status == 130
-    assert "Traceback" not in done.err
-    shutil.rmtree(partial_folder(folder), ignore_errors=True)

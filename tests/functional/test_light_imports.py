@@ -14,7 +14,7 @@ _PROGRAMS = {
     "import": "import vectune; assert vectune.__version__",
     "command line": "import vectune.cli.main",
     "help": "from vectune.cli.main import main; assert main(['--help']) == 0; assert main(['tune', '--help']) == 0",
-    "configs": "from vectune.config import *; TuneConfig(path='a'); JudgeConfig(model='a', path='b'); CheckConfig(path='a')",
+    "configs": "from vectune.config import *; TuneConfig(path='a'); JudgeConfig(model='a', path='b')",
     "dry run": "from vectune.cli.main import main; assert main(['tune', 'a.jsonl', '--dry-run']) == 0",
     "reference": "from vectune.cli.reference import reference; assert reference()",
     "light layers": "import vectune.errors, vectune.records, vectune.store.run_folder, vectune.monitor.metric_log",
@@ -36,5 +36,6 @@ def test_stays_light(name: str) -> None:
 
 def test_check_loads_no_torch(tiny_model_folder: Path, pairs: Path) -> None:
     """`check` counts a model's tokens without loading the model."""
-    program = f"from vectune.cli.main import main; assert main(['check', {str(pairs)!r}, '--base', {str(tiny_model_folder)!r}]) == 0"
+    arguments = ["check", str(pairs), "--base", str(tiny_model_folder)]
+    program = f"from vectune.cli.main import main; assert main({arguments!r}) == 0"
     assert not {"torch", "transformers", "sentence_transformers"} & _loaded_by(program)

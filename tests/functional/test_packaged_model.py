@@ -41,7 +41,8 @@ def test_tuning_the_packaged_model_ends_with_a_verdict(run: tuple[Path, Outcome]
 def test_vectors_of_the_tuned_model_are_the_same_everywhere(run: tuple[Path, Outcome], tmp_path: Path) -> None:
     """SentenceTransformer(path) and `vectune encode` agree on the tuned model, which is not the base any more."""
     folder, _ = run
-    texts = [json.loads(line)["text"] for line in islice((_HELPDESK / "distractors.jsonl").open(encoding="utf-8"), 8)]
+    lines = (_HELPDESK / "distractors.jsonl").read_text(encoding="utf-8").splitlines()[:8]
+    texts = [json.loads(line)["text"] for line in lines]
     (tmp_path / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
     done = run_here("encode", folder, tmp_path / "texts.txt", "--out", tmp_path / "v.npy")
     assert done.status == 0, done.err

@@ -45,7 +45,7 @@ class TrainConfig(Config):
     """Tokens of a text that the model sees in training; by default the base model's own limit."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of the forward and backward pass; `auto` takes bf16 where the machine has instructions for it."""
-    micro_batch_tokens: int = Field(4096, ge=256)
+    micro_batch_tokens: int = Field(2048, ge=256)
     """Tokens, padding included, that go through the model at once."""
     evals_per_epoch: int = Field(2, ge=1)
     """Times per epoch that dev is judged and the best weights are kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vectune.config.train import LossName, TrainConfig
-from vectune.records import Kind
+from vectune.records import Dataset, Kind, Retrieval
 from vectune.train.objective import choose_loss
 
 
@@ -31,10 +31,17 @@ class _Defaults:
 _BY_ROWS = (
     _Defaults(200, 6, 16, 3e-5),
     _Defaults(1_000, 4, 32, 5e-5),
-    _Defaults(5_000, 3, 64, 5e-5),
+    _Defaults(3_000, 3, 64, 5e-5),
     _Defaults(20_000, 2, 64, 5e-5),
     _Defaults(float("inf"), 1, 128, 5e-5),
 )
+
+
+def count_rows(data: Dataset) -> int:
+    """Rows that an epoch sees: for retrieval a row per query and relevant document."""
+    if isinstance(data, Retrieval):
+        return sum(grade > 0 for grades in data.qrels.values() for grade in grades.values())
+    return len(data)
 
 
 def resolve_recipe(config: TrainConfig, kind: Kind, num_rows: int) -> Recipe:

@@ -18,7 +18,7 @@ from vectune.records import Splits
 from vectune.train.checkpoints import Checkpoints
 from vectune.train.interpolate import Weights, choose_share, copy_weights
 from vectune.train.loop import Surroundings, Trained, Trainer
-from vectune.train.recipe import Recipe, resolve_recipe
+from vectune.train.recipe import Recipe, count_rows, resolve_recipe
 from vectune.train.rows import training_rows
 from vectune.workflows.dev_score import DevScorer, dev_scorer
 
@@ -56,7 +56,7 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
     Goes on from the newest checkpoint under `place.folder`; metrics.jsonl there never holds a step twice. Raises
     DataError without two rows to train on, Interrupted when asked to stop (a checkpoint is there then).
     """
-    num_rows = len(splits.train)
+    num_rows = count_rows(splits.train)
     if num_rows < 2:
         raise DataError(f"Only {num_rows} row is left to train on.", "Give more rows, or a larger train share.")
     recipe = resolve_recipe(config.train, splits.kind, num_rows)
