@@ -1,8 +1,8 @@
 """vectune: fit a text-embedding model to your domain, and prove whether it is better.
 
-    import vectune
-    run = vectune.tune("pairs.jsonl")
-    print(run.verdict["sentence"], run.model)
+import vectune
+run = vectune.tune("pairs.jsonl")
+print(run.verdict["sentence"], run.model)
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ import pytest
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import finish, run_here, start
 from tests.functional.conftest import FinishedRun
+from vectune.cli import check, demo, encode, evaluate, runs, tune
 from vectune.cli.main import modules
 from vectune.config import CheckConfig, EncodeConfig, JudgeConfig, TuneConfig
 
-_NAMES = [module.NAME for module in modules]
+_COMMANDS = (check, tune, evaluate, encode, runs, demo)
+_NAMES = [module.NAME for module in _COMMANDS]
 _TEXTS = ["red1 red2 red3", "cat4 cat5", "dog1 dog2 dog3 dog4"]
 
 
@@ -184,13 +187,19 @@ def test_encode_refuses(finished: FinishedRun, pairs: Path, tmp_path: Path) -> N
 # -- what all commands share ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", _NAMES)
-def test_help_has_an_example(name: str) -> None:
+def test_these_are_all_commands() -> None:
+    """The tests below look at every command there is."""
+    assert modules == _COMMANDS
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=_NAMES)
+def test_help_has_an_example(command: ModuleType) -> None:
     """Each command's --help ends with an example and names --json; all but `runs` take --config and --dry-run."""
+    name = command.NAME
     done = run_here(name, "--help")
     assert done.status == 0
     assert "Example" in done.out
-    assert f"vectune {name}" in done.out
+    assert command.EXAMPLE in " ".join(done.out.split())
     assert "--json" in done.out
     assert name == "runs" or {"--config", "--dry-run"} <= set(done.out.split())
 

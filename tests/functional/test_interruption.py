@@ -85,6 +85,7 @@ def test_resumed_run_is_the_same_run(
     if number is signal.SIGINT:
         assert stopped.status == 130
         assert stopped.hint == f"Go on with: vectune tune --resume '{folder}'"
+        assert "Stopping and saving" in stopped.err
         assert "Traceback" not in stopped.err
     resumed = run_here("tune", "--resume", folder)
     assert resumed.status == 4, resumed.err

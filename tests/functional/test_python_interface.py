@@ -11,6 +11,7 @@ import pytest
 
 import vectune
 from tests.functional.conftest import FinishedRun
+from vectune import api
 from vectune.errors import ConfigError, DataError, Interrupted, ModelError
 
 _QUICK = {"evaluate": {"general": False}, "train": {"epochs": 2}}
@@ -71,7 +72,7 @@ def test_errors_say_what_to_do(tmp_path: Path, tiny_model_folder: Path) -> None:
 def test_module_names_what_it_has() -> None:
     """The four functions are listed, and a name that is none is an AttributeError."""
     assert set(vectune.__all__) == {"check", "judge", "load", "tune"}
-    assert all(callable(getattr(vectune, name)) for name in vectune.__all__)
+    assert all(getattr(vectune, name) is getattr(api, name) for name in vectune.__all__)
     with pytest.raises(AttributeError, match="advise"):
         vectune.advise  # noqa: B018
 

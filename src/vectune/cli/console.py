@@ -59,7 +59,7 @@ class Bars:
         """Finish the bar before and begin another."""
         self._finish()
         self._values, self._bars.below = {}, ""
-        self._task = self._bars.add_task(name, total=total)
+        self._task = self._bars.add_task(name, total=total, foretold=total is not None)
 
     def advance(self, amount: int = 1, **values: float) -> None:
         """Move the bar and show the values."""
@@ -71,6 +71,7 @@ class Bars:
     def note(self, message: str) -> None:
         """A line above the bars."""
         self._bars.console.print(Text(message, style="dim"))
+        self._bars.refresh()
 
     def _finish(self) -> None:
         """Fill the bar, also where fewer steps were needed than thought, or nobody knew how many."""
@@ -96,7 +97,7 @@ class _Count(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         done = int(task.completed)
-        if task.total is None or task.total <= 1:
+        if task.total is None or not task.fields["foretold"]:
             return Text(f"{done:,}" if done > 1 else "", justify="right")
         return Text(f"{done:,}/{int(task.total):,}", justify="right")
 
@@ -164,15 +165,18 @@ def watching(quiet: bool = False, console: Console | None = None) -> Iterator[Pr
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C once asks the work to stop when it can save; twice ends it at once."""
+def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once asks the work to stop when it can save; twice ends it at once.
+
+    `say` tells people so; it must be a note of what draws the bars, since any other writing would break them.
+    """
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        Console(stderr=True).print("Stopping and saving; Ctrl-C again stops at once.")
+        say("Stopping and saving; Ctrl-C again stops at once.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

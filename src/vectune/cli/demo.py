@@ -26,12 +26,13 @@ def command(
     debug: Debug = False,
 ) -> int:
     """Tune the packaged model on the documentation of Python's own standard library."""
-    from vectune.workflows.demo import DEMO_SETTINGS, demo_data
+    from vectune.workflows.demo import DEMO_DATA, DEMO_SETTINGS, write_demo_data
 
     flags: dict[str, Any] = {"out": out, "train.epochs": epochs, **parsing.settings(settings)}
+    flags["path"] = str(DEMO_DATA)  # never a path of the user's, which would be written over
+    config = load_config(TuneConfig, config_file, flags, DEMO_SETTINGS)
     if dry_run:
-        show_config(load_config(TuneConfig, config_file, flags, DEMO_SETTINGS), as_json)
+        show_config(config, as_json)
         return 0
-    with demo_data() as path:
-        config = load_config(TuneConfig, config_file, {**flags, "path": str(path)}, DEMO_SETTINGS)
-        return tune_and_show(config, as_json=as_json)
+    write_demo_data(DEMO_DATA)
+    return tune_and_show(config, as_json=as_json)

@@ -90,6 +90,9 @@ def _deciding(verdict: Mapping[str, Any]) -> Table:
     if verdict.get("difference") is not None:
         change = f"{verdict['difference']:+.3f}"
         table.add_row(*_row(("difference", change, _interval(verdict.get("interval")))))
+    if verdict.get("smallest_detectable") is not None:
+        units = f"with {verdict.get('queries', 0):,} units"
+        table.add_row(*_row(("detectable from", _score(verdict["smallest_detectable"]), units)))
     general = verdict.get("general") or {}
     if general.get("base") is not None and general.get("tuned") is not None:
         moved = f"(was {general['base']:.3f}, is {general['tuned']:.3f})"

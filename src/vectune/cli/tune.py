@@ -71,7 +71,7 @@ def tune_and_show(config: TuneConfig, *, resume: bool = False, as_json: bool = F
     from vectune.cli.tables import measures_table, verdict_panel
     from vectune.workflows.tune import Hands, tune
 
-    with stoppable() as stop, watching(quiet=as_json) as progress:
+    with watching(quiet=as_json) as progress, stoppable(progress.note) as stop:
         run = tune(config, Hands(progress, stop, resume))
     content = {**run.verdict, "run": str(run.folder), "model": str(run.model), "report": str(run.report)}
     tables = [measures_table(run.verdict), verdict_panel(run.verdict), f"model   {run.model}", f"report  {run.report}"]

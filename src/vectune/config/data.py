@@ -22,6 +22,13 @@ class DataConfig(Config):
     score_range: tuple[float, float] | None = None
     """Lowest and highest score of scored pairs; found from the data when not given (0-1, -1-1, 0-5 or 0-100)."""
 
+    @field_validator("score_range")
+    @classmethod
+    def _range_rises(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and not scale[0] < scale[1]:
+            raise ValueError(f"the score range is {scale}, it must be the lowest score and a higher one")
+        return scale
+
 
 class SplitConfig(Config):
     """How rows are divided into train, dev and test."""

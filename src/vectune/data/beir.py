@@ -71,14 +71,21 @@ def layout(folder: Path, names: Mapping[str, str]) -> Layout:
             found[split] = (str(file),)
         else:
             others.append(file)
-    if not found and others:
-        found = {"all": tuple(map(str, others))}
-        others = []
+    if not found:
+        whole = [file for file in others if file.parent != folder or not _is_prose(file)]
+        found = {"all": tuple(map(str, whole))} if whole else {}
+        others = [file for file in others if file not in whole]
     if not found:
         raise DataError(f"{folder} has no judgements", hint="add qrels/train.tsv and qrels/test.tsv, or labels.tsv")
     found = {split: found[split] for split in dict.fromkeys((*names.values(), "all")) if split in found}
     said = (f"not read: {', '.join(file.name for file in others)}",) if others else ()
     return Layout(corpus, queries, found, said)
+
+
+def _is_prose(file: Path) -> bool:
+    """Whether a file beside the corpus is a README.txt, LICENSE.txt or the like, and not judgements."""
+    name = file.name.lower()
+    return name.removesuffix(".gz").endswith(".txt") and not any(word in name for word in ("qrel", "label"))
 
 
 class _Texts:
@@ -119,7 +126,7 @@ def _read_texts(path: Path, role: str, dropped: list[Dropped], max_chars: int) -
         identity = fields["_id"] if "_id" in fields else fields.get("id")
         texts.add(row, identity, with_title(fields.get("title"), fields.get("text")), path.name, raw)
     if not texts.texts:
-        first = "; ".join(f"line {drop.row}: {drop.reason}" for drop in dropped[:3])
+        first = "; ".join(f"line {drop.row}: {drop.reason}" for drop in dropped[:3]) or "it is empty"
         raise DataError(
             f"{path} holds no {role} that can be used ({first})", hint='write {"_id": .., "text": ..} a line'
         )

@@ -39,21 +39,20 @@ def is_saved(folder: Path) -> bool:
     )
 
 
-def saved_split_names(folder: Path, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Our names of the splits of a saved DatasetDict; none for a single Dataset or splits of other names."""
+def saved_splits(folder: Path) -> tuple[str, ...]:
+    """The splits of a saved DatasetDict, by their own names; none for a single Dataset."""
     try:
-        found = json.loads((folder / "dataset_dict.json").read_bytes())["splits"]
-        return tuple(names[split] for split in found if split in names)
+        return tuple(map(str, json.loads((folder / "dataset_dict.json").read_bytes())["splits"]))
     except FileNotFoundError:
         return ()
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{folder}/dataset_dict.json can't be read", hint="save the data set again") from error
 
 
-def split_names(name: str, names: Mapping[str, str], loader: Loader | None = None) -> tuple[str, ...]:
-    """Our names of the splits of a data set on the hub; fetches it, or finds it in the local cache."""
+def splits(name: str, loader: Loader | None = None) -> tuple[str, ...]:
+    """The splits of a data set on the hub, by their own names; fetches it, or finds it in the local cache."""
     loaded = load(name, loader)
-    return tuple(names[split] for split in loaded if split in names) if isinstance(loaded, dict) else ()
+    return tuple(map(str, loaded)) if isinstance(loaded, dict) else ()
 
 
 def load(name: str, loader: Loader | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def read_rows(source: Source, config: DataConfig, split: str = ALL) -> RowStream
     roles = find_roles(_sample(source, config), config)
     if roles.kind is Kind.SCORED:
         roles = scale_scores(roles, _first_scores(source, config, roles.columns["score"][0]), config, source.path)
+    roles = replace(roles, said=(*source.said, *roles.said))
     mapper = compile_mapper(roles, config.max_chars)
     only = _top_columns(roles)
 

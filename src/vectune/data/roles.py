@@ -169,5 +169,5 @@ def _shape_name(columns: Columns, kind: Kind, found: RoleColumns) -> str:
 def _said(columns: Columns, shape: str, found: RoleColumns) -> tuple[str, ...]:
     parts = ", ".join(f"{role} = {' + '.join(names)}" for role, names in found.items())
     used = {name if name in columns.names else name.split(".")[0] for names in found.values() for name in names}
-    unused = [name[:60] for name in columns.names if name not in used][:20]
+    unused = [name[:60] or "(no name)" for name in columns.names if name not in used][:20]
     return (f"read as {shape}: {parts}", *([f"columns not used: {', '.join(unused)}"] if unused else []))

@@ -33,6 +33,7 @@ def row_findings(facts: RowFacts, decisions: Decisions) -> tuple[Finding, ...]:
         _duplicates(facts, decisions),
         *(_near_duplicates(facts, decisions, side) for side in facts.sides.values()),
         _single_labels(facts, decisions),
+        _only_label(facts, decisions),
     ]
     return tuple(finding for finding in found if finding is not None)
 
@@ -113,3 +114,13 @@ def _single_labels(facts: RowFacts, decisions: Decisions) -> Finding | None:
     rows = tuple(facts.numbers()[lonely[:EXAMPLES]].tolist())
     message = f"{counted(len(lonely), 'label has', 'labels have')} one text only and can't be judged{in_rows(rows)}"
     return Finding("single_text_labels", len(lonely), message, rows)
+
+
+def _only_label(facts: RowFacts, decisions: Decisions) -> Finding | None:
+    if facts.kind is not Kind.LABELLED:
+        return None
+    kept = facts.labels()[decisions.kept]
+    if len(kept) < 2 or (kept != kept[0]).any():
+        return None
+    message = f"all {len(kept):,} texts have one label: there is nothing to tell apart, and nothing can be learned"
+    return Finding("only_label", len(kept), message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def open_source(path: str, config: DataConfig) -> Source:
     if place.exists():
         raise UsageError(f"{path} is neither a file nor a folder", hint="save the data in a file first")
     if hub.is_name(path):
-        return Source(path, "hf", _in_order(hub.split_names(path, SPLIT_NAMES)))
+        return _hf_source(path, hub.splits(path))
     raise UsageError(f"{path} does not exist", hint="give a file, a folder, or a hub name such as OWNER/NAME")
 
 
@@ -81,15 +81,28 @@ def _flavour(place: Path) -> tuple[str, tuple[str, ...]]:
 
 def _open_folder(path: str, folder: Path) -> Source:
     if hub.is_saved(folder):
-        return Source(path, "hf", _in_order(hub.saved_split_names(folder, SPLIT_NAMES)))
+        return _hf_source(path, hub.saved_splits(folder))
     if beir.is_folder(folder):
         layout = beir.layout(folder, SPLIT_NAMES)
         return Source(path, "beir", tuple(split for split in layout.judgements if split != ALL), layout.judgements)
     for place in (folder, folder / "data"):
         if place.is_dir() and (files := _split_files(place)):
             form, said = _flavour(Path(next(iter(files.values()))[0]))
-            return Source(path, form, _in_order(tuple(files)), files, said)
+            read = {name for names in files.values() for name in names}
+            others = [file.name for file in _data_files(place) if str(file) not in read]
+            return Source(path, form, _in_order(tuple(files)), files, (*said, *_not_read(others)))
     return _open_only_file(path, folder)
+
+
+def _hf_source(path: str, theirs: tuple[str, ...]) -> Source:
+    """A Hugging Face data set: its train, dev and test, or all its splits together when it has none of these."""
+    ours = _in_order(tuple(SPLIT_NAMES[name] for name in theirs if name in SPLIT_NAMES))
+    others = [name for name in theirs if name not in SPLIT_NAMES] if ours else []
+    return Source(path, "hf", ours, said=_not_read(others))
+
+
+def _not_read(names: Sequence[str]) -> tuple[str, ...]:
+    return (f"not read, since train, dev and test lie beside: {', '.join(names)}",) if names else ()
 
 
 def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -209,8 +209,8 @@ def _result(splits: Splits, certificate: Certificate, notes: tuple[str, ...], fi
             notes += (f"{pair} share {shared}{mend}",)
     few = certificate.sizes["test"]
     if few < FEW_QUERIES:
-        what = "queries" if isinstance(splits.test, Retrieval) else "rows"
-        notes += (f"test has {few:,} {what}, and under {FEW_QUERIES} only large differences can be seen",)
+        what = counted(few, *(("query", "queries") if isinstance(splits.test, Retrieval) else ("row", "rows")))
+        notes += (f"test has {what}, and under {FEW_QUERIES} only large differences can be seen",)
     if not certificate.sizes["dev"]:
         notes += ("dev is empty, so nothing can be selected on it",)
     return SplitResult(splits, replace(certificate, notes=notes), notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from statistics import median
 
@@ -11,11 +12,17 @@ LONG_WORDS = 30
 MANY_QUESTIONS = 0.6
 FEW_QUESTIONS = 0.1
 _QUESTION_MARKS = ("?", "？", "؟", '?"', "?)", "?'")
+_UNSPACED = re.compile("[\u0e01-\u0e30\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+"""Thai, kana and Han, written without spaces: each character counts as a word."""
 _ANSWER_NAMES = ("answer", "response", "completion", "output")
 
 
 def _question_share(texts: Sequence[str]) -> float:
     return sum(text.rstrip().endswith(_QUESTION_MARKS) for text in texts) / len(texts)
+
+
+def _word_count(text: str) -> int:
+    return len(_UNSPACED.sub(" ", text).split()) + len(_UNSPACED.findall(text))
 
 
 def why_swapped(anchors: Sequence[str], positives: Sequence[str], positive_column: str) -> str:
@@ -27,8 +34,8 @@ def why_swapped(anchors: Sequence[str], positives: Sequence[str], positive_colum
     """
     if min(len(anchors), len(positives)) < MIN_ROWS:
         return ""
-    anchor_words = median(len(text.split()) for text in anchors)
-    positive_words = median(len(text.split()) for text in positives)
+    anchor_words = median(map(_word_count, anchors))
+    positive_words = median(map(_word_count, positives))
     if anchor_words >= LONG_WORDS and anchor_words >= LENGTH_RATIO * positive_words:
         return f"its texts have {anchor_words:g} words in the middle, against {positive_words:g}"
     named = positive_column.lower() in _ANSWER_NAMES

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import orjson
 
@@ -18,7 +19,30 @@ from vectune.records import Dropped
 
 Quoting = Literal[0, 3]
 """csv.QUOTE_MINIMAL or csv.QUOTE_NONE."""
-_DELIMITERS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}
+_DELIMITERS = (",", ";", "\t", "|")
+_QUOTED = re.compile(r'"[^"]*"')
+_NAMES_DELIMITER = re.compile(r"sep=(.)\s*")
+"""The line that Excel writes, and reads, before the header."""
+
+
+class _Dialect(NamedTuple):
+    """How the fields of a table are told apart; `escape` stands before a quote that does not end its field."""
+
+    delimiter: str
+    quoting: Quoting = csv.QUOTE_MINIMAL
+    escape: str | None = None
+
+    def reader(self, lines: Iterable[str], *, strict: bool) -> Iterator[list[str]]:
+        """The records of `lines`; blanks before a field, and so before its quote, are no part of it."""
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quoting=self.quoting,
+            escapechar=self.escape,
+            doublequote=True,
+            skipinitialspace=self.quoting == csv.QUOTE_MINIMAL,
+            strict=strict,
+        )
 
 
 Line = tuple[int, str, str]
@@ -72,7 +96,7 @@ def table_records(path: Path, form: str, max_chars: int) -> Iterator[RawItem]:
     csv.field_size_limit(max(csv.field_size_limit(), limit))
     with open_bytes(path) as stream:
         lines = _Lines(stream, limit)
-        reader = csv.reader(lines, delimiter=dialect[0], quoting=dialect[1], strict=True)
+        reader = dialect.reader(lines, strict=True)
         header = _header(reader, path)
         while True:
             lines.begin()
@@ -89,10 +113,10 @@ def table_records(path: Path, form: str, max_chars: int) -> Iterator[RawItem]:
             yield _record(number, header, values, flaw)
 
 
-def _lone_line(text: str, dialect: tuple[str, Quoting], flaw: str) -> tuple[list[str], str]:
+def _lone_line(text: str, dialect: _Dialect, flaw: str) -> tuple[list[str], str]:
     """The fields of one line with stray quotes, and why it can't be used: a quote was left open."""
     try:
-        values = next(csv.reader([text], delimiter=dialect[0], quoting=dialect[1]))
+        values = next(dialect.reader([text], strict=False))
     except csv.Error:
         return [text], flaw or reasons.BROKEN_CSV
     still_open = bool(values) and values[-1].endswith("\n")
@@ -121,7 +145,7 @@ def _as_list(value: str) -> Any:
 
 def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
     try:
-        header = [name.strip() for name in next(reader)]
+        header = next([name.strip() for name in names] for names in reader if names and not _names_delimiter(names))
     except (StopIteration, csv.Error) as error:
         raise DataError(f"{path} has no header line", hint="name the columns in the first line") from error
     twice = sorted({name for name in header if name and header.count(name) > 1})
@@ -130,24 +154,45 @@ def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
     return header
 
 
-def _dialect(path: Path, form: str) -> tuple[str, Quoting]:
-    """Delimiter and quoting that make the first lines most regular."""
+def _names_delimiter(names: list[str]) -> bool:
+    """Whether the first record is Excel's "sep=;", which falls apart at that very delimiter."""
+    return names == ["sep=", ""]
+
+
+def _dialect(path: Path, form: str) -> _Dialect:
+    """Delimiter, quoting and escapes that make the first lines most regular."""
     text = text_head(path).decode("utf-8", "replace")
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS[form], key=first.count)
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    named = _NAMES_DELIMITER.fullmatch(first)
+    bare = _QUOTED.sub("", first)
+    delimiter = "\t" if form == "tsv" and "\t" in first else max(_DELIMITERS, key=bare.count)
+    plain = _Dialect(named[1] if named else delimiter)
     # Only TSV is written without quotes now and then; the more regular reading wins.
-    if form == "tsv" and _disorder(text, delimiter, csv.QUOTE_NONE) < _disorder(text, delimiter, csv.QUOTE_MINIMAL):
-        return delimiter, csv.QUOTE_NONE
-    return delimiter, csv.QUOTE_MINIMAL
+    unquoted = plain._replace(quoting=csv.QUOTE_NONE)
+    if form == "tsv" and _disorder(text, unquoted) < _disorder(text, plain):
+        return unquoted
+    escaped = plain._replace(escape="\\")
+    return escaped if '\\"' in text and _read_strictly(text, escaped) > _read_strictly(text, plain) else plain
 
 
-def _disorder(text: str, delimiter: str, quoting: Quoting) -> tuple[int, int]:
+def _read_strictly(text: str, dialect: _Dialect) -> int:
+    """Records that can be read before the first stray quote."""
+    count = 0
+    try:
+        for _ in dialect.reader(io.StringIO(text, newline=""), strict=True):
+            count += 1
+    except csv.Error:
+        pass
+    return count
+
+
+def _disorder(text: str, dialect: _Dialect) -> tuple[int, int]:
     """Rows with another number of fields than the header, and minus the others: an open quote swallows rows.
 
     The last row, perhaps cut, does not count.
     """
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting))
+        rows = list(dialect.reader(io.StringIO(text, newline=""), strict=False))
     except csv.Error:
         return len(text), 0
     odd = sum(len(row) != len(rows[0]) for row in rows[1:-1] or rows[1:])

@@ -17,16 +17,17 @@ TEXT_COLUMNS = ("text", "document", "passage", "content", "sentence", "query", "
 STANDARD_INPUT = "-"
 
 
-def read_texts(path: str, config: DataConfig, column: str | None = None) -> Iterator[str]:
+def read_texts(path: str, config: DataConfig, column: str | None = None, *, gaps: bool = True) -> Iterator[str]:
     """The texts at `path`, in order: lines of a text file or of standard input (`-`), or a column of a table.
 
     The column is `column`, or the first of the usual names that the first row has; a `title` beside it is put in front.
-    A row that can't be used raises DataError with its number: a text that went missing would shift all after it.
+    A row that can't be used raises DataError with its number: a text that went missing would shift all after it. For
+    the same reason so does a blank line between lines of text, unless `gaps` are welcome.
     """
     find_texts(path)
     place = Path(path)
     if path == STANDARD_INPUT or file_format(place) is None:
-        return _lines(path)
+        return _lines(path, gaps)
     return _column(place, config, column)
 
 
@@ -36,22 +37,27 @@ def find_texts(path: str) -> None:
         raise UsageError(f"{path} is no file.", "Give a text file, JSONL, CSV or Parquet, or - for standard input.")
 
 
-def _lines(path: str) -> Iterator[str]:
+def _lines(path: str, gaps: bool) -> Iterator[str]:
     if path == STANDARD_INPUT:
-        yield from _decoded(sys.stdin.buffer, "standard input")
+        yield from _decoded(sys.stdin.buffer, "standard input", gaps)
         return
     with open_bytes(Path(path)) as stream:
-        yield from _decoded(stream, path)
+        yield from _decoded(stream, path, gaps)
 
 
-def _decoded(stream: Any, name: str) -> Iterator[str]:
+def _decoded(stream: Any, name: str, gaps: bool) -> Iterator[str]:
+    blank = 0
     for number, line in enumerate(stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
             raise DataError(f"{name} is not UTF-8 in line {number}.", "Save it as UTF-8.") from error
-        if text:
-            yield text
+        if not text:
+            blank = blank or number
+            continue
+        if blank and not gaps:
+            raise DataError(f"{name} has no text in line {blank}.", "Remove the blank lines: each line is one text.")
+        yield text
 
 
 def _column(path: Path, config: DataConfig, column: str | None) -> Iterator[str]:

@@ -19,10 +19,13 @@ class RetrievalTask:
     def __init__(self, data: Retrieval) -> None:
         self._data = data
         self._queries = [name for name in data.queries if any(g > 0 for g in data.qrels.get(name, {}).values())]
-        self._places = {name: place for place, name in enumerate(data.corpus)}
+        # The search puts the earlier of equally good documents first; trec_eval the one with the higher id.
+        ids = sorted(data.corpus, reverse=True)
+        self._places = {name: place for place, name in enumerate(ids)}
+        self._in_corpus = np.argsort([self._places[name] for name in data.corpus]).astype(np.int64)
         self.sides = Sides(
             left=[data.queries[name] for name in self._queries],
-            right=list(data.corpus.values()),
+            right=[data.corpus[name] for name in ids],
             left_role=Role.QUERY,
             right_role=Role.DOCUMENT,
         )
@@ -38,7 +41,7 @@ class RetrievalTask:
             units=tuple(self._queries),
             per_unit=per_unit,
             totals={name: mean_of_units(values) for name, values in per_unit.items()},
-            ranking=ranking,
+            ranking=self._in_corpus[ranking],
             top=tuple(self.sides.right[row[0]] for row in ranking) if len(self._places) else (),
             left_out=len(self._data.queries) - len(self._queries),
         )

@@ -13,7 +13,9 @@ from vectune.evaluate.significance import Comparison
 Answer = Literal["ship", "do not ship", "undecided"]
 EXIT_STATUS: Mapping[Answer, int] = {"ship": 0, "do not ship": 3, "undecided": 4}
 FEWEST_UNITS = 10
-"""Below this many queries, pairs or texts the answer is always `undecided`."""
+"""Below this many queries, pairs or texts no difference between the models decides."""
+FEW_UNITS = 200
+"""Below this many the sentence says how small a difference would have gone unseen."""
 _MILLION = 1_000_000
 _ROUNDING = 1e-9
 
@@ -37,8 +39,8 @@ def decide(
 ) -> Verdict:
     """The verdict on a comparison.
 
-    In this order: `undecided` with fewer than 10 units; `do not ship` when general ability fell by more than
-    `config.max_general_drop` or the interval lies below zero; `ship` when it lies above zero; else `undecided`.
+    In this order: `do not ship` when general ability fell by more than `config.max_general_drop`; `undecided` with
+    fewer than 10 units; `do not ship` when the interval lies below zero; `ship` when it lies above; else `undecided`.
     `totals` are the tuned model's measures, which the targets are held against. General ability is None when it was
     not measured.
     """
@@ -71,21 +73,22 @@ class _General:
 
 def _answer(comparison: Comparison, general: _General) -> tuple[Answer, str]:
     units = _units(comparison)
-    if comparison.queries < FEWEST_UNITS:
-        verb = "is" if comparison.queries == 1 else "are"
-        return "undecided", f"Undecided: {units} {verb} too few to judge, at least {FEWEST_UNITS} are needed."
     moved = (
         f"{comparison.measure} goes from {comparison.base:.3f} to {comparison.tuned:.3f}, by "
         f"{comparison.difference:+.3f} ({_percent(comparison)} interval {comparison.low:+.3f} to "
         f"{comparison.high:+.3f}, {units})"
     )
+    seen = _what_could_be_seen(comparison, units)
     if general.fell:
-        return "do not ship", _sentence("Do not ship", general.said, moved)
+        return "do not ship", _sentence("Do not ship", general.said, moved, seen)
+    if comparison.queries < FEWEST_UNITS:
+        verb = "is" if comparison.queries == 1 else "are"
+        return "undecided", f"Undecided: {units} {verb} too few to judge, at least {FEWEST_UNITS} are needed."
     if comparison.high < 0:
-        return "do not ship", _sentence("Do not ship", f"{moved}: worse than the base model", general.said)
+        return "do not ship", _sentence("Do not ship", f"{moved}: worse than the base model", general.said, seen)
     if comparison.low > 0:
-        return "ship", _sentence("Ship", f"{moved}: better than the base model", general.said)
-    return "undecided", _sentence("Undecided", f"{moved}: {_what_would_decide(comparison)}", general.said)
+        return "ship", _sentence("Ship", f"{moved}: better than the base model", general.said, seen)
+    return "undecided", _sentence("Undecided", f"{moved}: {_what_would_decide(comparison)}", general.said, seen)
 
 
 def _sentence(answer: str, *parts: str) -> str:
@@ -99,6 +102,13 @@ def _what_would_decide(comparison: Comparison) -> str:
     if needed > _MILLION:
         return f"the two are so close that even {_MILLION:,} {noun} would not tell them apart"
     return f"this could be chance; about {needed:,} {noun} would decide a difference of this size"
+
+
+def _what_could_be_seen(comparison: Comparison, units: str) -> str:
+    """How small a difference few units would have missed; empty where there are enough of them."""
+    if comparison.queries >= FEW_UNITS:
+        return ""
+    return f"with {units} a difference under {comparison.smallest_detectable:.3f} is mostly missed"
 
 
 def _units(comparison: Comparison) -> str:

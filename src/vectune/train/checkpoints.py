@@ -54,7 +54,8 @@ class Checkpoints:
                     {key: value.contiguous() for key, value in getattr(state, name).items()},
                     aside / f"{name}.safetensors",
                 )
-            (aside / "counters.json").write_text(json.dumps({**state.counters, "identity": self._identity}), encoding="utf-8")
+            counters = {**state.counters, "identity": self._identity}
+            (aside / "counters.json").write_text(json.dumps(counters), encoding="utf-8")
         for old in self._finished()[:-_KEEP]:
             shutil.rmtree(old)
         return final

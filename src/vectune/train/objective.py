@@ -74,7 +74,8 @@ def _triplet(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
     if len(rows) == 0:
         known = torch.from_numpy(contrast.known).to(vectors.device)
         columns = (anchors @ candidates.T).detach().masked_fill(known, -2.0).argmax(dim=1).cpu().numpy()
-        rows = np.flatnonzero(~contrast.known.all(axis=1))  # an anchor whose every candidate is relevant has no negative
+        # An anchor whose every candidate is relevant has no negative.
+        rows = np.flatnonzero(~contrast.known.all(axis=1))
         columns = columns[rows]
     if len(rows) == 0:
         return vectors.sum() * 0.0

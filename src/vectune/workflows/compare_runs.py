@@ -136,12 +136,24 @@ def _apart(first: RunSummary, second: RunSummary) -> str:
     """Why two runs can't be paired; empty when they can."""
     if (first.kind, first.measure) != (second.kind, second.measure):
         return "they were decided by different measures"
+    exams = [_exam_of(run) for run in (first, second)]
+    if None not in exams:
+        return "" if exams[0] == exams[1] else "they were judged on different test rows"
     data = [_data_of(run) for run in (first, second)]
     if None in (data[0][0], data[1][0]):
         return "the data of one of them has no fingerprint"
     if data[0][0] != data[1][0]:
         return "they were judged on different data"
     return "" if data[0][1] == data[1][1] else "they were judged on different test rows of the same data"
+
+
+def _exam_of(run: RunSummary) -> str | None:
+    """The fingerprint of the very rows and documents that the run was judged on, where verdict.json has it."""
+    try:
+        judged_on = read_verdict(run.path).get("judged_on")
+    except (NotFound, StorageError):
+        return None
+    return judged_on if isinstance(judged_on, str) else None
 
 
 def _data_of(run: RunSummary) -> tuple[str | None, tuple[str, ...] | None]:

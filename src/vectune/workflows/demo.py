@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from vectune.data.stdlib_docs import write_stdlib_pairs
-from vectune.errors import Interrupted
+from vectune.store.atomic import storage_error
 
+DEMO_DATA = Path("runs") / "python-stdlib.jsonl"
+"""Where the demo's data lies, to be looked at, and read again by `--resume`."""
 DEMO_SETTINGS: dict[str, Any] = {
-    "path": "python-stdlib.jsonl",
+    "path": str(DEMO_DATA),
     "name": "python-stdlib",
     "train.epochs": 1.0,
     "train.dims": (384, 128, 64),
@@ -25,21 +23,10 @@ DEMO_SETTINGS: dict[str, Any] = {
 """One epoch and few evaluations, so that the demo is over in minutes on two cores."""
 
 
-@contextmanager
-def demo_data() -> Iterator[Path]:
-    """A JSONL file of pairs (summary line, rest of the documentation) that is gone afterwards.
-
-    Work that was interrupted leaves it behind, since `--resume` will read it.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="vectune-demo-"))
-    resumable = False
+def write_demo_data(path: Path) -> int:
+    """Write the pairs (summary line, rest of the documentation) as JSONL; gives back how many there are."""
     try:
-        path = folder / "python-stdlib.jsonl"
-        write_stdlib_pairs(path)
-        yield path
-    except Interrupted:
-        resumable = True
-        raise
-    finally:
-        if not resumable:
-            shutil.rmtree(folder, ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_stdlib_pairs(path)
+    except OSError as error:
+        raise storage_error(path, error) from error

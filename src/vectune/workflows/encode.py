@@ -19,7 +19,7 @@ from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.dims import truncate
 from vectune.encode.encoder import Vectors
 from vectune.encode.loading import load_encoder
-from vectune.errors import UsageError
+from vectune.errors import DataError, UsageError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 from vectune.store.atomic import write_bytes
@@ -56,7 +56,9 @@ def encode(config: EncodeConfig, progress: Progress) -> EncodeReport:
     encoder = load_encoder(config.model, max_tokens=config.max_tokens)
     if config.dims is not None and not 1 <= config.dims <= encoder.dim:
         raise UsageError(f"--dims is {config.dims}, the model has {encoder.dim}.", f"Choose 1 to {encoder.dim}.")
-    texts = list(read_texts(config.path, DataConfig(), config.column))
+    texts = list(read_texts(config.path, DataConfig(), config.column, gaps=False))
+    if not texts:
+        raise DataError(f"{config.path} holds no text.", "Give one text a line, or one a row.")
     progress.stage("encode", len(texts))
     started = time.perf_counter()
     vectors = encoder.encode(texts, Role(config.role), progress)

@@ -63,20 +63,21 @@ def prepare(config: TuneConfig, tokens: TokenLimit, progress: Progress) -> Prepa
 def divide(parts: dict[str, Checked], config: SplitConfig, near_duplicate: float) -> SplitResult:
     """Splits from what was read: `all` is divided; `train` and `test` (and `dev`) are kept and audited.
 
-    Where dev would leave train with too little to learn from, there is no dev.
+    With `dev` and no `test`, the test comes out of train: dev selects, so it can't judge too. Where dev would leave
+    train with too little to learn from, there is no dev.
     """
     if "test" not in parts:
         whole = parts.get("all") or parts["train"]
         if "dev" not in parts:
             return _split_all(whole.data, config, near_duplicate)
-        raise DataError("There is a dev split and no test split.", "Give test data with --test, or leave out dev.")
-    train = (parts.get("train") or parts["all"]).data
-    notes: tuple[str, ...] = ()
+        train, test, notes = _carve_test(whole.data, config, near_duplicate)
+    else:
+        train, test, notes = (parts.get("train") or parts["all"]).data, parts["test"].data, ()
     if "dev" in parts:
         dev = parts["dev"].data
     else:
         train, dev, notes = _carve(train, config, near_duplicate)
-    joined = join_splits({"train": train, "dev": dev, "test": parts["test"].data})
+    joined = join_splits({"train": train, "dev": dev, "test": test})
     audited = audit_splits(joined, config, near_duplicate)
     return replace(audited, notes=(*notes, *audited.notes))
 
@@ -93,6 +94,14 @@ def _split_all(data: Dataset, config: SplitConfig, near_duplicate: float) -> Spl
             notes = (_NO_DEV, why) if seed != config.seed else (_NO_DEV,)
             return replace(again, notes=(*notes, *again.notes))
     return split
+
+
+def _carve_test(train: Dataset, config: SplitConfig, near_duplicate: float) -> tuple[Dataset, Dataset, tuple[str, ...]]:
+    """Train, test and a note, for data that brings a dev split but no test split."""
+    share, dev, test = config.shares
+    swapped = config.model_copy(update={"shares": (share, test, dev)})
+    rest, held_out = carve_dev(train, swapped, near_duplicate)
+    return rest, held_out, (f"there is no test split: {len(held_out):,} rows of train are held out as test",)
 
 
 def _carve(train: Dataset, config: SplitConfig, near_duplicate: float) -> tuple[Dataset, Dataset, tuple[str, ...]]:

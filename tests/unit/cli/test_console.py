@@ -41,6 +41,7 @@ def test_bar_of_training_shows_all(width: int) -> None:
             clock.now += 1.0
             train.advance(1, loss=0.4123, rows_per_second=31.24)
         train.advance(0, dev=0.4812)
+        train.note("which draws the screen again")
     lines = _written(console).splitlines()
     running = next(line for line in reversed(lines) if "40/1,000" in line)
     assert running.split()[1] == "train"
@@ -75,9 +76,9 @@ def test_failed_stage_is_not_shown_as_done() -> None:
         with Bars(console) as bars:
             bars.stage("train", 10)
             bars.advance(6)
-            raise ValueError
+            raise ValueError("halfway")
 
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="halfway"):
         fail()
     assert "10/10" not in _written(console)
     assert "6/10" in _written(console).rsplit("train", 1)[1]
@@ -93,7 +94,7 @@ def test_stage_without_a_total_counts_up() -> None:
     last = _written(console).rsplit("read and check", 1)[1]
     assert "12,000" in last
     assert "0/" not in last
-    assert "?" not in last
+    assert "/?" not in last
 
 
 def test_note_stands_above_the_bars() -> None:
@@ -159,14 +160,16 @@ def test_watching_chooses_by_the_console() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_first_signal_asks_second_ends(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
+def test_first_signal_asks_second_ends(number: signal.Signals) -> None:
     """One signal makes `stop` true and says so; the second is a KeyboardInterrupt; the handlers before come back."""
     before = signal.getsignal(number)
-    with stoppable() as stop:
+    said: list[str] = []
+    with stoppable(said.append) as stop:
         assert not stop()
         os.kill(os.getpid(), number)
         assert stop()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
-    assert "Ctrl-C again" in capsys.readouterr().err
+    assert len(said) == 1
+    assert "Ctrl-C again" in said[0]

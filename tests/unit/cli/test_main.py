@@ -72,7 +72,7 @@ def test_unforeseen_error_asks_for_a_report(capsys: pytest.CaptureFixture[str]) 
     """A fault of ours says how to see more of it."""
     with _command(KeyError("weights")) as name:
         main([name])
-    assert "hint: Run it with --debug" in capsys.readouterr().err
+    assert "hint: Run it again with --debug" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ def _folder(root: Path, tables: dict[str, str], corpus: list[Any] = CORPUS, quer
     write_jsonl(root / "corpus.jsonl", corpus)
     write_jsonl(root / "queries.jsonl", queries)
     for name, content in tables.items():
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content, encoding="utf-8")
     return root
 
@@ -163,3 +163,13 @@ def test_llamaindex_documents_can_be_splits(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text('[{"query": "a", "positive": "b"}]', encoding="utf-8")
     with pytest.raises(DataError, match="no queries, corpus and relevant_docs"):
         _read(tmp_path)
+
+
+def test_a_readme_beside_the_labels_is_no_judgement(tmp_path: Path) -> None:
+    """Prose in README.txt is left alone and named; labels.txt is read like labels.tsv."""
+    for labels in ("labels.tsv", "labels.txt"):
+        tables = {labels: "q1\td1\nq2\td2\n", "README.txt": "About this data\n", "LICENSE.txt": "Free\n"}
+        found = _read(_folder(tmp_path / labels, tables))
+        assert found.dropped == ()
+        assert found.splits["all"].qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}}
+        assert "README.txt" in found.said[0]

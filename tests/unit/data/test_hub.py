@@ -65,6 +65,17 @@ def test_damaged_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
         open_source(str(folder), DataConfig())
 
 
+def test_splits_that_are_not_read_are_said(tmp_path: Path) -> None:
+    """Beside train, splits of other names are named as not read; alone they are all read together."""
+    part = datasets.Dataset.from_list(PAIRS)
+    for name, splits in (("beside", {"train": part, "unsupervised": part}), ("alone", {"en": part, "de": part})):
+        datasets.DatasetDict(splits).save_to_disk(str(tmp_path / name))
+    said = stream_of(tmp_path / "beside").roles.said
+    assert any("not read" in sentence and "unsupervised" in sentence for sentence in said)
+    assert not any("not read" in sentence for sentence in stream_of(tmp_path / "alone").roles.said)
+    assert len(read(tmp_path / "alone")[0]) == 2 * len(PAIRS)
+
+
 class _Hub:
     """Stands for datasets.load_dataset: knows one data set, else fails as a machine without a connection."""
 
@@ -80,9 +91,9 @@ class _Hub:
 
 
 def test_hub_name_gives_splits_and_rows() -> None:
-    """A name on the hub is fetched with its configuration; splits of other names are not ours."""
+    """A name on the hub is fetched with its configuration, and its rows are read split by split."""
     loader = _Hub()
-    assert hub.split_names("owner/known", SPLIT_NAMES, loader) == ("train", "dev")
+    assert hub.splits("owner/known", loader) == ("train", "validation", "extra")
     rows = list(hub.hub_records("hf:owner/known:small", "dev", SPLIT_NAMES, ["query"], loader))
     assert rows == [(1, {"query": PAIRS[1]["query"]}, None)]
     assert loader.asked == [("owner/known",), ("owner/known", "small")]

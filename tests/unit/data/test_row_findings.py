@@ -43,6 +43,13 @@ def test_labels_with_one_text_are_told() -> None:
     assert (single.count, single.examples) == (1, (3,))
 
 
+def test_a_single_label_is_told() -> None:
+    """Texts that all have one label can't be told apart, and the check says so before anything is trained."""
+    rows = [LabelledText("one", "x", 1), LabelledText("two", "x", 2)]
+    assert codes(examined(rows, Kind.LABELLED)[0]) == {"only_label": 2}
+    assert codes(examined([*rows, LabelledText("three", "y", 3)], Kind.LABELLED)[0]) == {"single_text_labels": 1}
+
+
 def test_every_problem_has_its_finding() -> None:
     """Counts in findings are counts of the planted problems, worst first."""
     rows = [

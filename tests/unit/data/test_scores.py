@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vectune.config import DataConfig
 from vectune.data.scores import as_score, find_range
 from vectune.errors import DataError
 
@@ -29,9 +30,9 @@ def test_scale_is_the_narrowest_that_holds_the_scores(scores: list[float], expec
     assert find_range(scores, "file") == expected
 
 
-@pytest.mark.parametrize("scores", [[1, 5, 10], [-3, 0, 3], [0, 500, 1000], [7, 8, 9]])
+@pytest.mark.parametrize("scores", [[1, 5, 10], [-3, 0, 3], [0, 500, 1000], [7, 8, 9], [0, 1, 2] * 5])
 def test_unknown_scale_is_refused_with_the_setting_that_names_it(scores: list[float]) -> None:
-    """Marks of 1 to 10 are not taken as 0 to 100."""
+    """Marks of 1 to 10 are not taken as 0 to 100, nor the classes 0, 1 and 2 of NLI as 0 to 5."""
     with pytest.raises(DataError, match=f"{min(scores)} to {max(scores)}") as error:
         find_range(scores, "file")
     assert "score_range" in error.value.hint
@@ -47,3 +48,10 @@ def test_only_finite_numbers_are_scores(value: object, score: float | None) -> N
 def test_other_values_are_no_scores(value: object) -> None:
     """Nothing that JSON can hold makes the reading of a score fail."""
     assert as_score(value) is None
+
+
+@pytest.mark.parametrize("scale", [(1.0, 1.0), (10.0, 1.0)])
+def test_a_scale_that_does_not_rise_is_refused(scale: tuple[float, float]) -> None:
+    """A highest score that is not above the lowest would divide by zero, or turn all scores round."""
+    with pytest.raises(ValueError, match="lowest score and a higher one"):
+        DataConfig(score_range=scale)

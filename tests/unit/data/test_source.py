@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.data.sample_files import PAIRS, read, write_jsonl
+from tests.unit.data.sample_files import PAIRS, read, stream_of, write_jsonl
 from vectune.config import DataConfig
 from vectune.data.source import Source, open_source
 from vectune.errors import DataError, UsageError, VectuneError
@@ -26,7 +26,7 @@ def test_file_is_one_stream(tmp_path: Path) -> None:
 
 
 def test_folder_of_splits_is_found_in_order(tmp_path: Path) -> None:
-    """Validation is called dev, other files are left alone, and the formats may differ."""
+    """Validation is called dev, other files are left alone and named, and the formats may differ."""
     write_jsonl(tmp_path / "test.jsonl.gz", PAIRS)
     write_jsonl(tmp_path / "train.jsonl", PAIRS)
     (tmp_path / "validation.csv").write_text("query,positive\na,b\nc,d\n", encoding="utf-8")
@@ -35,6 +35,7 @@ def test_folder_of_splits_is_found_in_order(tmp_path: Path) -> None:
     assert source.splits == ("train", "dev", "test")
     assert [len(read(tmp_path, split)[0]) for split in source.splits] == [3, 2, 3]
     assert len(read(tmp_path)[0]) == 8
+    assert any("notes.jsonl" in sentence for sentence in stream_of(tmp_path).roles.said)
 
 
 def test_shards_are_one_split_numbered_on(tmp_path: Path) -> None:
@@ -61,6 +62,7 @@ def test_only_file_of_a_folder_is_read_and_said(tmp_path: Path) -> None:
     source = _open(tmp_path)
     assert (source.format, source.splits) == ("jsonl", ())
     assert "faq.jsonl" in source.said[0]
+    assert source.said[0] in stream_of(tmp_path).roles.said
 
 
 @pytest.mark.parametrize("names", [(), ("a.jsonl", "b.jsonl"), ("readme.txt",)])

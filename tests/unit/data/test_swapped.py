@@ -27,6 +27,13 @@ def test_long_queries_with_short_positives_are_swapped() -> None:
     assert not why_swapped(QUESTIONS, PAGES, "positive")
 
 
+def test_long_queries_without_spaces_are_swapped() -> None:
+    """In Chinese every character counts as a word: a page without spaces is no short query."""
+    pages, questions = ["\u6309\u4f4f\u7eff\u8272\u6309\u94ae\u4e94\u79d2" * 8] * 3, ["\u5982\u4f55\u91cd\u7f6e"] * 3
+    assert "64 words" in why_swapped(pages, questions, "positive")
+    assert not why_swapped(questions, pages, "positive")
+
+
 def test_short_queries_are_never_too_long() -> None:
     """The ratio alone proves nothing: 20 words against 2 may be a question and a name."""
     assert not why_swapped(["word " * 20] * 3, ["two words"] * 3, "positive")

@@ -25,9 +25,9 @@ def test_rows_are_numbered_by_the_line_they_begin_on(tmp_path: Path) -> None:
     assert found == [(2, {"a": "1", "b": "x\n\ny"}), (5, {"a": "2", "b": "z"})]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiter_is_found_in_the_header(tmp_path: Path, delimiter: str) -> None:
-    """A .csv with semicolons or tabs is read as its writer meant it."""
+    """A .csv with semicolons, tabs or bars is read as its writer meant it."""
     content = f'a{delimiter}b\n"x, y; z"{delimiter}w\n'
     assert _read(tmp_path / "a.csv", content.encode()) == [(2, {"a": "x, y; z", "b": "w"})]
 
@@ -85,3 +85,35 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     """A header that names a column twice is no header that can be used."""
     with pytest.raises(DataError, match="two columns named 'a'"):
         _read(tmp_path / "a.csv", b"a,a\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("csv", b'\n\r\na,b\n"x, y",z\n'),
+        ("csv", b'a, b\n "x, y", z\n'),
+        ("csv", b"sep=;\r\na;b\r\nx, y;z\r\n"),
+        ("csv", b"sep=\t\na\tb\nx, y\tz\n"),
+        ("csv", b'"a";"b"\n"x, y";"z"\n'),
+        ("tsv", b'a,b\n"x, y",z\n'),
+    ],
+)
+def test_odd_dialects_are_read_as_meant(tmp_path: Path, form: str, content: bytes) -> None:
+    """Blank lines or Excel's "sep=" before the header, blanks before quotes, commas under .tsv."""
+    ((_, fields),) = _read(tmp_path / "a", content, form)
+    assert fields == {"a": "x, y", "b": "z"}
+
+
+def test_delimiters_inside_a_quoted_name_do_not_count(tmp_path: Path) -> None:
+    """The header's own delimiter wins over those in one of its names."""
+    assert _read(tmp_path / "a.csv", b'a;"b, in words, really"\nx;y\n') == [(2, {"a": "x", "b, in words, really": "y"})]
+
+
+def test_quotes_after_a_backslash_belong_to_the_text(tmp_path: Path) -> None:
+    """A dump that writes \\" for a quote loses no character; elsewhere a backslash is only itself."""
+    escaped = b'a,b\n"say \\"on\\", then, go",z\n"y","C:\\\\new"\n'
+    found = _read(tmp_path / "a.csv", escaped)
+    assert found == [(2, {"a": 'say "on", then, go', "b": "z"}), (3, {"a": "y", "b": "C:\\new"})]
+    plain = b'a,b\n"C:\\","he said ""go"""\nx,y\\z\n'
+    found = _read(tmp_path / "b.csv", plain)
+    assert found == [(2, {"a": "C:\\", "b": 'he said "go"'}), (3, {"a": "x", "b": "y\\z"})]

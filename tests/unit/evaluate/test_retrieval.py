@@ -21,7 +21,7 @@ CONFIG = EvaluateConfig()
 WITNESS = {
     **{f"recall@{k}": R @ k for k in (1, 5, 10, 100)},
     **{f"hit@{k}": Success @ k for k in (1, 5, 10, 100)},
-    "mrr@10": RR @ 10,
+    "mrr@10": RR,
     "ndcg@10": nDCG @ 10,
     "map@100": AP @ 100,
 }
@@ -42,17 +42,18 @@ def random_set(seed: int, documents: int) -> tuple[Retrieval, TableEncoder]:
     return Retrieval(queries, corpus, qrels), TableEncoder(table)
 
 
-def witness_values(data: Retrieval, judged: Judged, tuned_ranking: np.ndarray) -> dict[tuple[str, str], float]:
-    """trec_eval's numbers. It orders equal scores by falling document id; ours, by rising index, is handed over as
-    scores that fall strictly in our order."""
-    ids = list(data.corpus)
+def witness_values(data: Retrieval, judged: Judged, encoder: TableEncoder) -> dict[tuple[str, str], float]:
+    """trec_eval's numbers for the scores as they are: its own order among documents of equal score."""
+    queries = encoder.encode([data.queries[unit] for unit in judged.units], Role.QUERY)
+    scores = queries @ encoder.encode(list(data.corpus.values())).T
     run = {
-        unit: {ids[place]: float(-rank) for rank, place in enumerate(row)}
-        for unit, row in zip(judged.units, tuned_ranking.tolist(), strict=True)
+        unit: dict(zip(data.corpus, row.tolist(), strict=True)) for unit, row in zip(judged.units, scores, strict=True)
     }
     names = {measure: name for name, measure in WITNESS.items()}
     found = ir_measures.iter_calc(list(names), {unit: dict(data.qrels[unit]) for unit in judged.units}, run)
-    return {(names[metric.measure], metric.query_id): metric.value for metric in found}
+    values = {(names[metric.measure], metric.query_id): metric.value for metric in found}
+    # ir-measures takes RR@10 from elsewhere, with another order of ties: trec_eval's recip_rank is cut here.
+    return {key: value if key[0] != "mrr@10" or value >= 0.1 else 0.0 for key, value in values.items()}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -61,8 +62,7 @@ def test_every_measure_equals_trec_eval_on_random_runs_with_ties(seed: int, docu
     """ir-measures, the second witness, gives the same number for every measure and query."""
     data, encoder = random_set(seed, documents)
     judged = judge(encoder, data, CONFIG)[4]
-    assert judged.ranking is not None
-    witness = witness_values(data, judged, judged.ranking)
+    witness = witness_values(data, judged, encoder)
     assert set(judged.per_unit) == set(WITNESS)
     for name, values in judged.per_unit.items():
         expected = [witness[name, unit] for unit in judged.units]
@@ -81,7 +81,7 @@ def test_queries_without_a_relevant_document_are_left_out_and_counted() -> None:
     judged = judge(encoder, data, CONFIG)[2]
     assert judged.units == ("a",)
     assert judged.left_out == 2
-    assert encoder.asked == [(Role.QUERY, "qa"), (Role.DOCUMENT, "dx"), (Role.DOCUMENT, "dy")]
+    assert sorted(encoder.asked) == [(Role.DOCUMENT, "dx"), (Role.DOCUMENT, "dy"), (Role.QUERY, "qa")]
 
 
 def test_nothing_to_judge_scores_zero_without_a_warning() -> None:
@@ -95,11 +95,11 @@ def test_nothing_to_judge_scores_zero_without_a_warning() -> None:
 
 def test_the_text_each_query_found_first_is_kept() -> None:
     """`top` names the best document's text and `ranking` its place in the corpus."""
-    data = Retrieval({"a": "qa"}, {"x": "dx", "y": "dy"}, {"a": {"x": 1}})
-    judged = judge(TableEncoder({"qa": [0, 1], "dx": [1, 0], "dy": [0, 1]}), data, CONFIG)[2]
+    data = Retrieval({"a": "qa"}, {"x": "dx", "z": "dz", "y": "dy"}, {"a": {"x": 1}})
+    judged = judge(TableEncoder({"qa": [0, 1], "dx": [1, 0], "dz": [1, 2], "dy": [0, 1]}), data, CONFIG)[2]
     assert judged.top == ("dy",)
     assert judged.ranking is not None
-    assert judged.ranking.tolist() == [[1, 0]]
+    assert judged.ranking.tolist() == [[2, 1, 0]]
 
 
 def test_bm25_finds_only_documents_that_share_a_word() -> None:
@@ -118,7 +118,7 @@ def test_triplets_have_their_accuracy_beside_the_ranking_measures() -> None:
         negatives={"a": ("y",), "b": ("y",)},
         kind=Kind.TRIPLETS,
     )
-    encoder = TableEncoder({"qa": [1, 0], "qb": [0, 1], "qc": [1, 1], "dx": [1, 0], "dy": [0, 1]})
+    encoder = TableEncoder({"qa": [1, 0], "qb": [0, 1], "qc": [2, 1], "dx": [1, 0], "dy": [0, 1]})
     judged = judge(encoder, data, CONFIG)[2]
     np.testing.assert_array_equal(judged.per_unit["triplet_accuracy"], [1.0, 0.0, np.nan])
     assert judged.totals["triplet_accuracy"] == 0.5

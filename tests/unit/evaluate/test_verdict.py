@@ -30,7 +30,8 @@ UNCLEAR = Comparison("ndcg@10", 0.5, 0.51, 0.01, -0.02, 0.04, 0.5, 0.043, 120, 2
         (replace(WORSE, high=0.0), (None, None), "undecided", 4),
         (replace(BETTER, queries=10), (None, None), "ship", 0),
         (replace(BETTER, queries=9), (None, None), "undecided", 4),
-        (replace(WORSE, queries=9), (0.8, 0.1), "undecided", 4),
+        (replace(WORSE, queries=9), (None, None), "undecided", 4),
+        (replace(BETTER, queries=9), (0.8, 0.1), "do not ship", 3),
         (replace(BETTER, queries=0), (None, None), "undecided", 4),
     ],
 )
@@ -56,6 +57,8 @@ def test_the_allowed_drop_is_the_configs() -> None:
         (BETTER, (0.8, 0.7), ["Do not ship: general ability goes from 0.800 to 0.700, more than the drop of 0.030"]),
         (WORSE, (None, None), ["Do not ship: ndcg@10", "worse than the base model"]),
         (UNCLEAR, (None, None), ["Undecided: ", "could be chance", "about 2,219 queries would decide"]),
+        (UNCLEAR, (None, None), ["with 120 queries a difference under 0.043 is mostly missed"]),
+        (replace(BETTER, queries=199), (0.8, 0.79), ["with 199 queries a difference under 0.050 is mostly missed"]),
         (replace(UNCLEAR, measure="spearman"), (None, None), ["120 pairs", "about 2,219 pairs"]),
         (replace(UNCLEAR, measure="knn_accuracy"), (None, None), ["120 texts", "about 2,219 texts"]),
         (replace(UNCLEAR, queries_to_decide=None), (None, None), ["no difference was seen"]),
@@ -93,3 +96,8 @@ def test_only_retrieval_has_targets() -> None:
     """Scored pairs have none of the measures; ranking by label has them but is another task."""
     assert decide(BETTER, {"spearman": 0.9}, None, None, CONFIG).targets == {}
     assert decide(BETTER, {"knn_accuracy": 0.9, "ndcg@10": 0.9}, None, None, CONFIG).targets == {}
+
+
+def test_with_enough_queries_nothing_is_said_of_what_was_missed() -> None:
+    """From 200 on the sentence stays short."""
+    assert "mostly missed" not in decide(replace(BETTER, queries=200), {}, None, None, CONFIG).sentence

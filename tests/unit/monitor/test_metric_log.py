@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.full_disk import FullDisk
 from vectune.errors import StorageError
-from vectune.monitor.metric_log import MetricLog, read_metrics
+from vectune.monitor.metric_log import MetricLog, read_metrics, rewind
 
 
 def test_lines_are_there_before_the_log_is_closed(tmp_path: Path) -> None:
@@ -79,3 +79,29 @@ def test_writing_after_the_end_warns(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="Measurements are lost"):
         log.write("train", step=1)
     assert log.lost == 1
+
+
+def test_rewind_takes_back_what_came_after_a_step(tmp_path: Path) -> None:
+    """Entries up to the step stay, later ones and those of work after training go, a half line too."""
+    path = tmp_path / "m.jsonl"
+    with MetricLog(path) as log:
+        log.write("dev", step=0, score=0.1)
+        for step in (1, 2, 3):
+            log.write("train", step=step, loss=1 / step)
+        log.write("dev", step=2, score=0.2)
+        log.write("interpolation", share=0.5, score=0.3)
+    with path.open("ab") as file:
+        file.write(b'{"event":"train","st')
+    rewind(path, 2)
+    assert [(entry["event"], entry["step"]) for entry in read_metrics(path)] == [
+        ("dev", 0), ("train", 1), ("train", 2), ("dev", 2),
+    ]  # fmt: skip
+    with MetricLog(path) as log:
+        log.write("train", step=3, loss=0.3)
+    assert [entry["step"] for entry in read_metrics(path) if entry["event"] == "train"] == [1, 2, 3]
+
+
+def test_rewind_without_a_log_makes_none(tmp_path: Path) -> None:
+    """A run that was interrupted before it measured anything has nothing to take back."""
+    rewind(tmp_path / "m.jsonl", 0)
+    assert list(tmp_path.iterdir()) == []

@@ -95,3 +95,16 @@ def test_all_differences_are_from_the_first(tmp_path: Path) -> None:
     found = compare_runs(runs, QUICK).differences
     assert [(pair.first, pair.second) for pair in found] == [("a", "b"), ("a", "c")]
     assert compare_runs(runs[:1], QUICK).differences == ()
+
+
+def test_an_evaluation_and_a_run_on_the_same_test_rows_can_be_paired(tmp_path: Path) -> None:
+    """What both were judged on decides, whatever else the data of the one held."""
+    first, second = run(tmp_path / "a"), run(tmp_path / "b")
+    for summary in (first, second):
+        edit(summary, "verdict.json", judged_on="sha256:same")
+    (second.path / "split.json").unlink()
+    edit(second, "data.json", fingerprint="sha256:other")
+    (found,) = compare_runs([first, second], QUICK).differences
+    assert found.reason == ""
+    edit(second, "verdict.json", judged_on="sha256:another")
+    assert "different test rows" in compare_runs([first, second], QUICK).differences[0].reason

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vectune.encode.precision import autocast, resolve_precision
+
+
+def test_what_is_wanted_is_taken() -> None:
+    """A precision that was asked for is not second-guessed; auto is one of the two."""
+    cpu = torch.device("cpu")
+    assert resolve_precision("fp32", cpu) == "fp32"
+    assert resolve_precision("bf16", cpu) == "bf16"
+    assert resolve_precision("auto", cpu) in ("fp32", "bf16")
+    assert resolve_precision("auto", torch.device("meta")) == "fp32"
+
+
+@pytest.mark.parametrize(("precision", "product"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_products_run_in_the_precision(precision: str, product: torch.dtype) -> None:
+    """Matrix products run in it, weights stay as they are, and after the context all is as before."""
+    layer = torch.nn.Linear(4, 4)
+    with autocast("bf16" if precision == "bf16" else "fp32", torch.device("cpu")):
+        assert layer(torch.ones(1, 4)).dtype == product
+    assert layer.weight.dtype == torch.float32
+    assert layer(torch.ones(1, 4)).dtype == torch.float32
