@@ -19,7 +19,7 @@ from tests.functional.command_line import finish, run_here, start
 from tests.functional.conftest import FinishedRun
 from vectune.cli import check, demo, encode, evaluate, runs, tune
 from vectune.cli.main import modules
-from vectune.config import CheckConfig, EncodeConfig, JudgeConfig, TuneConfig
+from vectune.config import CheckConfig, EncodeConfig, JudgeConfig, RunsConfig, TuneConfig
 
 _COMMANDS = (check, tune, evaluate, encode, runs, demo)
 _NAMES = [module.NAME for module in _COMMANDS]
@@ -194,14 +194,13 @@ def test_these_are_all_commands() -> None:
 
 @pytest.mark.parametrize("command", _COMMANDS, ids=_NAMES)
 def test_help_has_an_example(command: ModuleType) -> None:
-    """Each command's --help ends with an example and names --json; all but `runs` take --config and --dry-run."""
+    """Each command's --help ends with an example and names --json, --config and --dry-run."""
     name = command.NAME
     done = run_here(name, "--help")
     assert done.status == 0
     assert "Example" in done.out
     assert command.EXAMPLE in " ".join(done.out.split())
-    assert "--json" in done.out
-    assert name == "runs" or {"--config", "--dry-run"} <= set(done.out.split())
+    assert {"--json", "--config", "--dry-run"} <= set(done.out.split())
 
 
 def test_bare_command_shows_what_there_is() -> None:
@@ -217,6 +216,7 @@ _DRY: list[tuple[list[str], type[Any]]] = [
     (["check", "a.jsonl", "--max-bad", "0.2", "--out", "checked"], CheckConfig),
     (["evaluate", "model", "a.jsonl", "--against", "b", "--against", "c"], JudgeConfig),
     (["encode", "model", "a.txt", "--out", "v.npy", "--dims", "64"], EncodeConfig),
+    (["runs", "first", "second", "--root", "elsewhere"], RunsConfig),
     (["demo", "--epochs", "2", "--set", "train.patience=8"], TuneConfig),
 ]
 

@@ -20,6 +20,7 @@ def command(
     model: Annotated[str | None, argument(JudgeConfig, "model")] = None,
     path: Annotated[str | None, argument(JudgeConfig, "path")] = None,
     against: Annotated[list[str] | None, option(JudgeConfig, "against", "--against")] = None,
+    corpus: Annotated[str | None, option(JudgeConfig, "corpus", "--corpus")] = None,
     split: Annotated[str | None, option(JudgeConfig, "split", "--split")] = None,
     out: Annotated[Path | None, option(JudgeConfig, "out", "--out", "-o")] = None,
     columns: Annotated[str | None, option(DataConfig, "columns", "--columns", metavar="ROLE=COLUMN,...")] = None,
@@ -33,7 +34,8 @@ def command(
 ) -> int:
     """Judge a model on your data, beside BM25 and the models it is compared with."""
     flags: dict[str, Any] = {
-        "model": model, "path": path, "against": against or None, "split": split, "out": out,
+        "model": model, "path": path, "against": against or None, "corpus": corpus,
+        "split": split, "out": out,
         "data.columns": parsing.columns(columns), "evaluate.dims": parsing.dims(dims), "evaluate.measure": measure,
         **parsing.settings(settings),
     }  # fmt: skip

@@ -19,7 +19,10 @@ def show(content: Mapping[str, Any], renderables: Iterable[RenderableType], as_j
         return
     console = Console()
     for renderable in renderables:
-        console.print(renderable)
+        if isinstance(renderable, str):  # a path may hold brackets, and must stay whole for whoever copies it
+            console.print(renderable, markup=False, highlight=False, soft_wrap=True)
+        else:
+            console.print(renderable)
 
 
 def show_config(config: Config, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig, VerdictConfig
 from vectune.config.model import Config
 from vectune.config.train import TrainConfig
-from vectune.config.workflow import CheckConfig, EncodeConfig, JudgeConfig, TuneConfig
+from vectune.config.workflow import CheckConfig, EncodeConfig, JudgeConfig, RunsConfig, TuneConfig
 
 __all__ = [
     "CheckConfig",
@@ -13,6 +13,7 @@ __all__ = [
     "EncodeConfig",
     "EvaluateConfig",
     "JudgeConfig",
+    "RunsConfig",
     "SplitConfig",
     "TrainConfig",
     "TuneConfig",

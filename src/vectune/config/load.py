@@ -40,7 +40,8 @@ def parse_config(model: type[C], content: Mapping[str, Any], source: str) -> C:
         return model.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(_sentence(model, problem) for problem in error.errors())
-        raise ConfigError(f"The settings from {source} can't be used: {problems}.", _hint(model)) from error
+        place = error.errors()[0]["loc"][:-1]
+        raise ConfigError(f"The settings from {source} can't be used: {problems}.", _hint(model, place)) from error
 
 
 def to_toml(config: Config) -> str:
@@ -89,7 +90,13 @@ def _sentence(model: type[Config], problem: Any) -> str:
     return f"`{place}` is {problem['input']!r}: {message[0].lower()}{message[1:]}"
 
 
-def _hint(model: type[Config]) -> str:
+def _hint(model: type[Config], place: tuple[Any, ...]) -> str:
+    """The settings beside the first bad one: those of the table that it stands in."""
+    for key in place:
+        inner = model.model_fields[key].annotation if key in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, Config)):
+            break
+        model = inner
     return f"Settings at this place: {', '.join(model.model_fields)}; docs/reference.md explains each."
 
 

@@ -62,6 +62,8 @@ class JudgeConfig(Config):
     """Data to judge on."""
     against: tuple[str, ...] = ()
     """Models to compare with; the first is the base of the verdict. Without one, the packaged model is the base."""
+    corpus: str | None = None
+    """More documents to search among (distractors): one text a row."""
     split: str = "test"
     """Which official split to judge on where the data brings its own; data without splits is judged whole."""
     out: Path | None = None
@@ -89,3 +91,12 @@ class EncodeConfig(Config):
     """Column that holds the text in JSONL, CSV or Parquet."""
     max_tokens: int | None = None
     """Tokens of a text that the model sees; by default the model's own limit."""
+
+
+class RunsConfig(Config):
+    """`vectune runs`: list runs, or compare those named."""
+
+    names: tuple[str, ...] = ()
+    """Runs to compare, names or folders, the first with each other one; none lists all."""
+    root: Path = Path("runs")
+    """Folder that holds the runs."""

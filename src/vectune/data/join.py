@@ -27,16 +27,21 @@ def join_splits(parts: Mapping[str, Dataset]) -> Splits:
 
 def add_documents(splits: Splits, texts: Iterable[str]) -> Splits:
     """The splits with more documents to search among; texts that the corpus has already are left out."""
-    train = cast(Retrieval, splits.train)
-    corpus = dict(train.corpus)
+    corpus = widened(cast(Retrieval, splits.train).corpus, texts)
+    parts = (cast(Retrieval, part) for part in (splits.train, splits.dev, splits.test))
+    return Splits(*(replace(part, corpus=corpus) for part in parts))
+
+
+def widened(corpus: Mapping[str, str], texts: Iterable[str]) -> dict[str, str]:
+    """The corpus with more documents, called `corpus:NUMBER`; texts that it has already are left out."""
+    corpus = dict(corpus)
     known = {normal(text) for text in corpus.values()}
     for number, text in enumerate(texts, start=1):
         key = normal(text)
         if key not in known:
             known.add(key)
             corpus[f"corpus:{number}"] = text
-    parts = (cast(Retrieval, part) for part in (splits.train, splits.dev, splits.test))
-    return Splits(*(replace(part, corpus=corpus) for part in parts))
+    return corpus
 
 
 def _one_corpus(parts: Mapping[str, Retrieval]) -> dict[str, Retrieval]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from vectune.config import EvaluateConfig, TrainConfig
 from vectune.encode.encoder import Encoder
+from vectune.errors import ConfigError
 from vectune.evaluate.judge import judge
 from vectune.evaluate.measures import decisive_measure
 from vectune.records import Dataset, Labelled, Retrieval, Splits
@@ -27,7 +28,12 @@ class DevScorer:
 
     def __call__(self, encoder: Encoder) -> float:
         """The score of `encoder` at full size."""
-        return judge(encoder, self.dev, self.config, reference=self.reference)[encoder.dim].totals[self.measure]
+        totals = judge(encoder, self.dev, self.config, reference=self.reference)[encoder.dim].totals
+        if self.measure not in totals:
+            raise ConfigError(
+                f"{self.measure} can't be measured on dev.", "Give more data, or name another measure with --measure."
+            )
+        return totals[self.measure]
 
 
 def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> DevScorer | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ from vectune.config import JudgeConfig
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.data.check import load_checked
 from vectune.data.fingerprint import fingerprint
+from vectune.data.join import widened
 from vectune.data.read import open_source
+from vectune.data.texts import read_texts
 from vectune.encode.allocator import keep_large_blocks
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import ConfigError, DataError
 from vectune.monitor.progress import Named, Progress
-from vectune.records import Dataset, Labelled
+from vectune.records import Dataset, Labelled, Retrieval
 from vectune.store.atomic import folder_aside, refuse_occupied
 from vectune.workflows.judging import BASE, TUNED, Exam, judge_all
 from vectune.workflows.run_files import write_config, write_judgement, write_pages
@@ -73,6 +75,12 @@ def _encoders(config: JudgeConfig) -> dict[str, SentenceEncoder]:
     return encoders
 
 
+def _with_corpus(data: Dataset, path: str, config: JudgeConfig) -> Dataset:
+    if not isinstance(data, Retrieval):
+        raise DataError(f"A corpus does not go with {data.kind.value} data.", "Leave out --corpus.")
+    return replace(data, corpus=widened(data.corpus, read_texts(path, config.data)))
+
+
 def _read(config: JudgeConfig, progress: Progress) -> tuple[Dataset, Labelled | None]:
     source = open_source(config.path, config.data)
     if source.splits and config.split not in source.splits:
@@ -82,6 +90,8 @@ def _read(config: JudgeConfig, progress: Progress) -> tuple[Dataset, Labelled | 
     split = config.split if source.splits else "all"
     read = Named(progress, "read and check")
     data = load_checked(source, config.data, split=split, progress=read).data
+    if config.corpus is not None:
+        data = _with_corpus(data, config.corpus, config)
     reference = None
     if isinstance(data, Labelled) and "train" in source.splits and split != "train":
         train = load_checked(source, config.data, split="train", progress=Named(progress, "read train")).data

@@ -120,7 +120,7 @@ class _Stage:
     def interpolate(self, base: Weights, shares: tuple[float, ...]) -> float:
         """Mix tuned and base weights as dev likes it best; 1 where there is no dev to ask."""
         scorer, model = self._scorer, self._encoder.model
-        if scorer is None or len(shares) < 2:
+        if scorer is None or tuple(shares) == (1.0,):
             return 1.0
         self.stoppable.stage("interpolate", len(shares))
 

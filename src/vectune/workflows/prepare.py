@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,7 +38,7 @@ class Prepared:
 
     split: SplitResult
     checked: Checked
-    dropped: tuple[Dropped, ...]
+    dropped: Mapping[str, tuple[Dropped, ...]]
     notes: tuple[str, ...]
 
     @property
@@ -56,7 +56,7 @@ def prepare(config: TuneConfig, tokens: TokenLimit, progress: Progress) -> Prepa
     split = divide(parts, config.split, config.data.near_duplicate)
     if config.corpus is not None:
         split = _with_corpus(split, config.corpus, config.data)
-    dropped = tuple(entry for checked in parts.values() for entry in checked.dropped)
+    dropped = {name: checked.dropped for name, checked in parts.items()}
     return Prepared(split, main, dropped, (*_found(parts), *split.notes))
 
 
@@ -128,13 +128,15 @@ def _without_dev(config: SplitConfig) -> SplitConfig:
 
 
 def _found(parts: dict[str, Checked]) -> tuple[str, ...]:
-    """What was understood and found in each part, the part's name in front where there are several."""
-    notes: list[str] = []
+    """What was understood and found in the parts, each sentence once; where it is not true of all, of which it is."""
+    said_of: dict[str, list[str]] = {}
     for name, checked in parts.items():
-        before = f"{name if name != 'all' else 'train'}: " if len(parts) > 1 else ""
-        said = (*checked.report.said, *(finding.message for finding in checked.report.findings))
-        notes += [before + sentence for sentence in said]
-    return tuple(notes)
+        for sentence in (*checked.report.said, *(finding.message for finding in checked.report.findings)):
+            said_of.setdefault(sentence, []).append("train" if name == "all" else name)
+    return tuple(
+        sentence if len(names) == len(parts) else f"{' and '.join(names)}: {sentence}"
+        for sentence, names in said_of.items()
+    )
 
 
 def _read_parts(config: TuneConfig, tokens: TokenLimit, progress: Progress) -> tuple[Checked, dict[str, Checked]]:

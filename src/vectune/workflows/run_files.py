@@ -44,9 +44,10 @@ def write_data_files(folder: Path, prepared: Prepared) -> None:
     _write_json(folder / "data.json", content)
 
 
-def write_dropped(path: Path, dropped: Iterable[Dropped]) -> None:
-    """One line a dropped row: row, reason, content."""
-    write_text(path, "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in dropped))
+def write_dropped(path: Path, dropped: Mapping[str, Iterable[Dropped]]) -> None:
+    """One line a dropped row: split (`all` where the source has none), row, reason, content."""
+    entries = [{"split": split, **asdict(entry)} for split, part in dropped.items() for entry in part]
+    write_text(path, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
 
 
 def write_model(folder: Path, encoder: SentenceEncoder, dims: tuple[int, ...]) -> None:

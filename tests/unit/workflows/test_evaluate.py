@@ -61,3 +61,18 @@ def test_dims_beyond_the_model_are_refused(tiny_model_folder: Path, tmp_path: Pa
     data = write_jsonl(tmp_path / "pairs.jsonl", overlapping_pairs(20))
     with pytest.raises(ConfigError, match="have 32 values"):
         _judge(tiny_model_folder, data, evaluate={**QUICK, "dims": [64]})
+
+
+def test_more_documents_make_the_search_harder(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Distractors join the corpus: copies of the queries' own words push relevant documents down."""
+    rows = overlapping_pairs(20)
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    corpus = write_jsonl(tmp_path / "corpus.jsonl", [{"text": f"{row['query']} red{i}"} for i, row in enumerate(rows)])
+    alone = _judge(tiny_model_folder, data).verdict["tuned"]
+    assert _judge(tiny_model_folder, data, corpus=str(corpus)).verdict["tuned"] < alone
+
+
+def test_a_corpus_for_labelled_texts_is_refused(tiny_model_folder: Path, folder: Path) -> None:
+    """There is nothing to search among."""
+    with pytest.raises(DataError, match="does not go with labelled"):
+        _judge(tiny_model_folder, folder / "test.jsonl", corpus=str(folder / "train.jsonl"))

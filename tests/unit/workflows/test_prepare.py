@@ -75,16 +75,16 @@ def test_stages_bear_one_name_each(tmp_path: Path) -> None:
 
 
 def test_what_was_found_is_told(tmp_path: Path) -> None:
-    """Notes say how each file was read and what was dropped of it, then what the split came to."""
+    """Notes say once how the files were read, of which one something was dropped, then what the split came to."""
     rows: list[Row] = [*overlapping_pairs(40), {"query": "", "positive": "dog1"}]
     data = write_jsonl(tmp_path / "a.jsonl", rows)
     alone = _prepare(data)
     assert alone.notes[0].startswith("read as pairs")
     assert any("1 row can't be used" in note for note in alone.notes)
-    assert [entry.row for entry in alone.dropped] == [41]
+    assert [entry.row for entry in alone.dropped["all"]] == [41]
     both = _prepare(data, test=str(write_jsonl(tmp_path / "t.jsonl", overlapping_pairs(30, seed=1))))
-    assert both.notes[0].startswith("train: read as pairs")
-    assert any(note.startswith("test: read as pairs") for note in both.notes)
+    assert [note for note in both.notes if "read as pairs" in note] == [alone.notes[0]]
+    assert any(note.startswith("train: 1 row can't be used") for note in both.notes)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,15 +14,16 @@ def _scored(*numbers: int) -> Scored:
 def test_dropped_rows_are_lines(tmp_path: Path) -> None:
     """Each dropped row is one line of JSON with its number, reason and content, whatever the content."""
     dropped = [Dropped(3, "empty anchor", '{"query": ""}'), Dropped(7, "not utf-8", "caf\ufffd\n\u2028")]
-    write_dropped(tmp_path / "dropped.jsonl", dropped)
+    write_dropped(tmp_path / "dropped.jsonl", {"train": dropped[:1], "test": dropped[1:]})
     lines = (tmp_path / "dropped.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     assert [json.loads(line)["row"] for line in lines] == [3, 7]
+    assert [json.loads(line)["split"] for line in lines] == ["train", "test"]
     assert json.loads(lines[1])["content"] == "caf\ufffd\n\u2028"
 
 
 def test_nothing_dropped_is_an_empty_file(tmp_path: Path) -> None:
     """The file is there in any case."""
-    write_dropped(tmp_path / "dropped.jsonl", [])
+    write_dropped(tmp_path / "dropped.jsonl", {"all": []})
     assert (tmp_path / "dropped.jsonl").read_bytes() == b""
 
 
