@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check fix docs
+.PHONY: demo test check fix docs browser
 
 demo: $(VENV)/.run-ready
 	$(BIN)/vectune demo; status=$$?; [ $$status -eq 3 ] || [ $$status -eq 4 ] || exit $$status
@@ -19,6 +19,13 @@ check: $(VENV)/.dev-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m vectune.cli.reference --check
+
+# Chromium for the tests that look at the report page; without it they are skipped, and say so.
+browser:
+	@if command -v chromium >/dev/null; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qqy install --no-install-recommends chromium >/dev/null; then true; \
+	else echo "no Chromium here: the browser tests will be skipped"; fi
 
 fix: $(VENV)/.dev-ready
 	$(BIN)/ruff format .
