@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from page import describe_machine, write_section
+from page import README, describe_machine, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -85,6 +85,22 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def short_table(results: dict[str, dict[str, Any]]) -> str:
+    """The results as the README shows them."""
+    lines = [
+        "| data | measure | base | tuned | BM25 | difference | verdict |",
+        "| --- | --- | --: | --: | --: | --: | --- |",
+    ]
+    for name, got in results.items():
+        low, high = got["interval"]
+        bm25 = "" if got["bm25"] is None else f"{got['bm25']:.3f}"
+        lines.append(
+            f"| {name} | {got['measure']} | {got['base']:.3f} | {got['tuned']:.3f} | {bm25} "
+            f"| {got['difference']:+.3f} ({low:+.3f} to {high:+.3f}) | {got['verdict']} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="data sets to run; all without one")
@@ -100,7 +116,9 @@ def main() -> None:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     ordered = {data.name: results[data.name] for data in SETS if data.name in results}
     machines = sorted({got["machine"] for got in ordered.values()})
-    write_section("domains", f"{table(ordered)}\n\nMachine: {'; '.join(machines)}.")
+    machine = f"Machine: {'; '.join(machines)}."
+    write_section("domains", f"{table(ordered)}\n\n{machine}")
+    write_section("domains", f"{short_table(ordered)}\n\n{machine}", README)
     print(table(ordered))
     if given.json:
         print(json.dumps(ordered))

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: each benchmark writes its own section, between its markers."""
+"""docs/benchmarks.md and README.md: each benchmark writes its own sections, between its markers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import platform
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
 
 
-def write_section(name: str, content: str) -> None:
+def write_section(name: str, content: str, page: Path = PAGE) -> None:
     """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; the page must have the markers."""
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if begin not in text or end not in text:
-        raise SystemExit(f"{PAGE.name} has no section {name}")
+        raise SystemExit(f"{page.name} has no section {name}")
     head, rest = text.split(begin, 1)
     _, tail = rest.split(end, 1)
-    PAGE.write_text(f"{head}{begin}\n{content}\n{end}{tail}", encoding="utf-8")
+    page.write_text(f"{head}{begin}\n{content}\n{end}{tail}", encoding="utf-8")
 
 
 def describe_machine() -> str:

@@ -15,12 +15,13 @@ DEMO_SETTINGS: dict[str, Any] = {
     "name": "python-stdlib",
     "train.epochs": 1.0,
     "train.dims": (384, 128, 64),
+    "train.max_tokens": 128,
     "train.dev_queries": 200,
     "train.dev_corpus": 400,
-    "train.evals_per_epoch": 3,
+    "train.evals_per_epoch": 2,
     "train.interpolation": (0.5, 1.0),
 }
-"""One epoch and few evaluations, so that the demo is over in minutes on two cores."""
+"""One epoch over the first 128 tokens and few evaluations, so that the demo is over in minutes on two cores."""
 
 
 def write_demo_data(path: Path) -> int:
