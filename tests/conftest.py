@@ -10,6 +10,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["NO_COLOR"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # small models gain nothing from threads, and a busy machine makes them spin
 
 ROOT = Path(__file__).resolve().parents[1]
 
