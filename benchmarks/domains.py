@@ -66,39 +66,45 @@ def run(data: DataSet) -> dict[str, Any]:
     return {key: verdict[key] for key in keep} | {"total_seconds": round(seconds), "machine": describe_machine()}
 
 
-def table(results: dict[str, dict[str, Any]]) -> str:
+COLUMNS = (
+    "data",
+    "test",
+    "measure",
+    "base",
+    "tuned",
+    "BM25",
+    "difference (95 % interval)",
+    "general ability",
+    "verdict",
+    "s",
+)
+README_COLUMNS = ("data", "measure", "base", "tuned", "BM25", "difference (95 % interval)", "verdict")
+WORDS = ("data", "measure", "general ability", "verdict")
+
+
+def table(results: dict[str, dict[str, Any]], columns: tuple[str, ...]) -> str:
     """The results as Markdown."""
-    lines = [
-        "| data | test | measure | base | tuned | BM25 | difference (95 % interval) | general ability | verdict | s |",
-        "| --- | --: | --- | --: | --: | --: | --: | --: | --- | --: |",
-    ]
-    for name, got in results.items():
-        low, high = got["interval"]
-        general = got["general"] or {}
-        change = f"{general['base']:.3f} to {general['tuned']:.3f}" if general else ""
-        bm25 = "" if got["bm25"] is None else f"{got['bm25']:.3f}"
-        lines.append(
-            f"| {name} | {got['queries']:,} | {got['measure']} | {got['base']:.3f} | {got['tuned']:.3f} | {bm25} "
-            f"| {got['difference']:+.3f} ({low:+.3f} to {high:+.3f}) | {change} | {got['verdict']} "
-            f"| {got['total_seconds']:,} |"
-        )
-    return "\n".join(lines)
+    rules = ["---" if column in WORDS else "--:" for column in columns]
+    rows = [[cells(name, got)[column] for column in columns] for name, got in results.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [list(columns), rules, *rows])
 
 
-def short_table(results: dict[str, dict[str, Any]]) -> str:
-    """The results as the README shows them."""
-    lines = [
-        "| data | measure | base | tuned | BM25 | difference | verdict |",
-        "| --- | --- | --: | --: | --: | --: | --- |",
-    ]
-    for name, got in results.items():
-        low, high = got["interval"]
-        bm25 = "" if got["bm25"] is None else f"{got['bm25']:.3f}"
-        lines.append(
-            f"| {name} | {got['measure']} | {got['base']:.3f} | {got['tuned']:.3f} | {bm25} "
-            f"| {got['difference']:+.3f} ({low:+.3f} to {high:+.3f}) | {got['verdict']} |"
-        )
-    return "\n".join(lines)
+def cells(name: str, got: dict[str, Any]) -> dict[str, str]:
+    """One result's cell in each column."""
+    low, high = got["interval"]
+    general = got["general"] or {}
+    return {
+        "data": name,
+        "test": f"{got['queries']:,}",
+        "measure": got["measure"],
+        "base": f"{got['base']:.3f}",
+        "tuned": f"{got['tuned']:.3f}",
+        "BM25": "" if got["bm25"] is None else f"{got['bm25']:.3f}",
+        "difference (95 % interval)": f"{got['difference']:+.3f} ({low:+.3f} to {high:+.3f})",
+        "general ability": f"{general['base']:.3f} to {general['tuned']:.3f}" if general else "",
+        "verdict": got["verdict"],
+        "s": f"{got['total_seconds']:,}",
+    }
 
 
 def main() -> None:
@@ -117,9 +123,9 @@ def main() -> None:
     ordered = {data.name: results[data.name] for data in SETS if data.name in results}
     machines = sorted({got["machine"] for got in ordered.values()})
     machine = f"Machine: {'; '.join(machines)}."
-    write_section("domains", f"{table(ordered)}\n\n{machine}")
-    write_section("domains", f"{short_table(ordered)}\n\n{machine}", README)
-    print(table(ordered))
+    write_section("domains", f"{table(ordered, COLUMNS)}\n\n{machine}")
+    write_section("domains", f"{table(ordered, README_COLUMNS)}\n\n{machine}", README)
+    print(table(ordered, COLUMNS))
     if given.json:
         print(json.dumps(ordered))
 
