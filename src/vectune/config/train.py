@@ -17,8 +17,8 @@ class TrainConfig(Config):
     method: Literal["full"] = "full"
     """Which weights move; `full` moves all of them."""
     loss: LossName = "auto"
-    """The loss; `auto` takes InfoNCE for pairs and triplets, CoSENT for scored pairs, supervised contrastive for
-    labelled texts."""
+    """The loss; `auto` takes InfoNCE for pairs and lists, triplet for triplets, CoSENT for scored pairs, supervised
+    contrastive for labelled texts."""
     epochs: float | None = Field(None, gt=0)
     """Passes over the training rows."""
     batch_size: int | None = Field(None, ge=2)

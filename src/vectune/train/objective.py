@@ -22,7 +22,7 @@ Objective = Callable[[Tensor, Batch], Tensor]
 
 _FITTING: dict[Kind, tuple[LossName, ...]] = {
     Kind.PAIRS: ("info_nce", "triplet"),
-    Kind.TRIPLETS: ("info_nce", "triplet"),
+    Kind.TRIPLETS: ("triplet", "info_nce"),  # triplets are judged by the very comparison that this loss makes
     Kind.SCORED: ("cosent",),
     Kind.LABELLED: ("supervised_contrastive",),
 }

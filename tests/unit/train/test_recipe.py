@@ -72,7 +72,7 @@ def test_a_given_value_goes_before_the_default(setting: str, place: int) -> None
     ("kind", "loss"),
     [
         (Kind.PAIRS, "info_nce"),
-        (Kind.TRIPLETS, "info_nce"),
+        (Kind.TRIPLETS, "triplet"),
         (Kind.SCORED, "cosent"),
         (Kind.LABELLED, "supervised_contrastive"),
     ],
