@@ -12,7 +12,6 @@ from vectune.data.read import open_source
 from vectune.errors import DataError, StorageError
 from vectune.records import Kind, Labelled, Retrieval, Scored
 
-SHARED = Path(__file__).parents[3].parent / "shared/data"
 CONFIG = DataConfig(max_bad=0.3)
 PAIRS: list[dict[str, object]] = [
     {"query": "how do I reset it", "answer": "press the red button"},
@@ -173,10 +172,10 @@ def test_texts_over_the_models_limit_are_told(tmp_path: Path) -> None:
         ("snli_triplets/train.jsonl", Kind.TRIPLETS, 2509, 2506),
     ],
 )
-def test_real_data_has_its_kind_and_no_row_goes_missing(name: str, kind: Kind, rows: int, kept: int) -> None:
+def test_real_data_has_its_kind_and_no_row_goes_missing(
+    name: str, kind: Kind, rows: int, kept: int, shared_data: Path
+) -> None:
     """Real files of each kind: rows add up, and few are dropped."""
-    if not SHARED.exists():
-        pytest.skip("the shared data sets are not here")
-    report = check(open_source(str(SHARED / name), DataConfig()), DataConfig())
+    report = check(open_source(str(shared_data / name), DataConfig()), DataConfig())
     assert (report.kind, report.rows_read, report.rows_kept) == (kind, rows, kept)
     assert sum(report.dropped.values()) == rows - kept

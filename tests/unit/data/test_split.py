@@ -17,7 +17,6 @@ from vectune.data.units import only
 from vectune.errors import DataError
 from vectune.records import Dataset, Kind, Retrieval, Splits
 
-SHARED = Path(__file__).parents[3].parent / "shared/data"
 NOTHING = {"queries": 0, "documents": 0, "near_duplicates": 0}
 CONFIG = SplitConfig()
 QUERY = st.integers(0, 99).map(lambda i: sentence(i, 3))
@@ -245,21 +244,17 @@ def test_kinds_survive_splitting() -> None:
 
 
 @pytest.mark.parametrize("name", ["tldr_de", "scifact", "covid_faq_multi", "stsb_en/test.jsonl"])
-def test_real_data_splits_without_leaks(name: str) -> None:
+def test_real_data_splits_without_leaks(name: str, shared_data: Path) -> None:
     """Templates, shared abstracts and paraphrases: the recounted certificate is clean."""
-    if not SHARED.exists():
-        pytest.skip("the shared data sets are not here")
-    data = load_checked(open_source(str(SHARED / name), DataConfig()), DataConfig()).data
+    data = load_checked(open_source(str(shared_data / name), DataConfig()), DataConfig()).data
     result = split_dataset(data, CONFIG, 0.8)
     assert result.certificate.clean or result.certificate.giant is not None
     assert sum(result.certificate.sizes.values()) == len(data)
 
 
-def test_real_official_splits_are_audited() -> None:
+def test_real_official_splits_are_audited(shared_data: Path) -> None:
     """SciFact's train and test share 152 relevant abstracts, as its description says."""
-    if not SHARED.exists():
-        pytest.skip("the shared data sets are not here")
-    source = open_source(str(SHARED / "scifact"), DataConfig())
+    source = open_source(str(shared_data / "scifact"), DataConfig())
     parts = {split: load_checked(source, DataConfig(), split=split).data for split in source.splits}
     splits = Splits(**parts)
     assert audit_splits(splits, CONFIG, 0.8).certificate.overlaps["train/test"]["documents"] == 152
