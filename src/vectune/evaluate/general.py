@@ -48,12 +48,21 @@ def general_set() -> tuple[Retrieval, Scored]:
     return load_general_set(resources.files("vectune.evaluate") / "everyday")
 
 
-def load_general_set(folder: Traversable) -> tuple[Retrieval, Scored]:
+@cache
+def guard_set() -> tuple[Retrieval, Scored]:
+    """A second packaged everyday set, with no text of the first: what may be looked at while weights are chosen.
+
+    The judged set stays unseen until the end, so that its figure is worth as much as that of the test split.
+    """
+    return load_general_set(resources.files("vectune.evaluate") / "everyday", "guard_")
+
+
+def load_general_set(folder: Traversable, prefix: str = "") -> tuple[Retrieval, Scored]:
     """Read retrieval.jsonl (query, document) and similarity.jsonl (first, second, score) of `folder`.
 
-    All documents together are the corpus; equal documents are one.
+    `prefix` stands before both names. All documents together are the corpus; equal documents are one.
     """
-    rows = _read(folder / "retrieval.jsonl")
+    rows = _read(folder / f"{prefix}retrieval.jsonl")
     documents = {text: f"d{place}" for place, text in enumerate(dict.fromkeys(row["document"] for row in rows))}
     retrieval = Retrieval(
         queries={f"q{place}": row["query"] for place, row in enumerate(rows)},
@@ -62,7 +71,7 @@ def load_general_set(folder: Traversable) -> tuple[Retrieval, Scored]:
     )
     pairs = (
         ScoredPair(row["first"], row["second"], float(row["score"]), place)
-        for place, row in enumerate(_read(folder / "similarity.jsonl"), start=1)
+        for place, row in enumerate(_read(folder / f"{prefix}similarity.jsonl"), start=1)
     )
     return retrieval, Scored(tuple(pairs))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vectune.data.normal import normal
-from vectune.evaluate.general import general_set
+from vectune.evaluate.general import general_set, guard_set
 
 _SCORES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -83,3 +83,25 @@ def test_the_loaded_set_holds_every_row_and_its_ids_agree() -> None:
     }
     assert documents == {row["query"]: [row["document"]] for row in rows}
     assert [pair.score for pair in similarity.pairs] == [row["score"] for row in _rows("similarity.jsonl")]
+
+
+def test_the_guard_set_shares_no_text_with_the_judged_set() -> None:
+    """What weights are chosen by is never what they are judged by; both sets are whole."""
+
+    def texts(prefix: str) -> list[str]:
+        found = [row[side] for row in _rows(f"{prefix}retrieval.jsonl") for side in ("query", "document")]
+        found += [row[side] for row in _rows(f"{prefix}similarity.jsonl") for side in ("first", "second")]
+        return [normal(text) for text in found]
+
+    judged, guard = texts(""), texts("guard_")
+    assert len(guard) == 2 * (100 + 80)
+    assert len(set(guard)) == len(guard)
+    assert not set(judged) & set(guard)
+
+
+def test_the_guard_set_loads_as_its_own() -> None:
+    """The guard's loader reads the guard's rows."""
+    retrieval, similarity = guard_set()
+    assert list(retrieval.queries.values()) == [row["query"] for row in _rows("guard_retrieval.jsonl")]
+    assert [pair.first for pair in similarity.pairs] == [row["first"] for row in _rows("guard_similarity.jsonl")]
+    assert Counter(pair.score for pair in similarity.pairs).keys() == set(_SCORES)
