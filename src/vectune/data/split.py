@@ -125,7 +125,9 @@ def carve_dev(train: Dataset, config: SplitConfig, near_duplicate: float) -> tup
 def _divide(units: Units, bounds: Bounds, config: SplitConfig, near_duplicate: float, draw: str) -> _Division:
     """Components, giants cut, each piece to its side; again if near-duplicates turn out to be on two sides."""
     widths = [min(high, 1.0) - low for low, high in bounds.values()]
-    largest = max(1, int(len(units) * min(width for width in widths if width > 0) / 2))
+    # A power of two: pieces that grew with every added row would move old rows each time.
+    most = max(1, int(len(units) * min(width for width in widths if width > 0) / 2))
+    largest = 1 << (most.bit_length() - 1)
     with Linked(units, near_duplicate) as linked:
         ties = linked.ties()
         for _ in range(_MOST_ROUNDS):

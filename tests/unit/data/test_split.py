@@ -117,12 +117,21 @@ def test_a_giant_is_cut_and_its_overlap_counted() -> None:
     data = retrieval([(query, "the one answer") for query, _ in numbered(400)])
     result = split_dataset(data, CONFIG, 0.8)
     certificate = result.certificate
-    assert certificate.giant == {"rows": 400, "share": 1.0, "links_cut": 19}
+    assert certificate.giant == {"rows": 400, "share": 1.0, "links_cut": 24}
     assert certificate.overlaps["train/test"] == {**NOTHING, "documents": 1}
     assert not certificate.clean
-    assert any("cut into pieces of at most 20 rows at the 19 weakest links" in note for note in result.notes)
+    assert any("cut into pieces of at most 16 rows at the 24 weakest links" in note for note in result.notes)
     assert any("train/test share 1 document" in note for note in result.notes)
     assert certificate.sizes["test"] >= 20
+
+
+def test_rows_added_beside_a_giant_move_no_old_ones() -> None:
+    """The pieces of a giant keep their size, and so their sides, while the rows stay between two powers of two."""
+    giant = [(query, "the one answer") for query, _ in numbered(400)]
+    before = sides_of(retrieval(giant))
+    after = sides_of(retrieval([*giant, *numbered(100, begin=1000)]))
+    assert {query: after[query] for query in before} == before
+    assert set(before.values()) == {"train", "dev", "test"}
 
 
 def test_a_giant_without_its_leaks_is_clean() -> None:
