@@ -31,13 +31,16 @@ class Role(StrEnum):
 class Pair:
     """One row of pairs, triplets or lists: an anchor, its positives and its hard negatives.
 
-    `row` is the 1-based line or row number in the source, `line 0` where the source has none.
+    `row` is the 1-based line or row number in the source, `line 0` where the source has none. `scores` says how well
+    each text fits the anchor, positives first, then negatives, on the source's own scale, higher for better; None for a
+    text without one. It is empty where the source has no scores.
     """
 
     anchor: str
     positives: tuple[str, ...]
     negatives: tuple[str, ...] = ()
     row: int = 0
+    scores: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Retrieval:
 
     `qrels[query_id][document_id]` is a grade: 1 or more is relevant (higher is better), 0 is judged not relevant.
     `negatives[query_id]` are document ids given as hard negatives. Every id in `qrels` or `negatives` is in
-    `queries` and `corpus`. The corpus may hold documents that no query points to.
+    `queries` and `corpus`. The corpus may hold documents that no query points to. `scores[query_id][document_id]` says
+    how well some judge, often a cross-encoder, found a document of `qrels` or `negatives` to fit; the scale is its own.
     """
 
     queries: Mapping[str, str]
@@ -85,6 +89,7 @@ class Retrieval:
     qrels: Mapping[str, Mapping[str, int]]
     negatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kind: Kind = Kind.PAIRS
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.queries)

@@ -17,7 +17,8 @@ def assemble(rows: Iterable[Row], kind: Kind) -> Dataset:
 
     Pairs: equal anchors (see `normal`) become one query with all their positives, equal texts one document. Query ids
     are "q<row>" and document ids "d<row>-<i>" of the first occurrence; `i` counts the row's positives, then its
-    negatives, from 0. A negative that is also a positive of the same query is no negative.
+    negatives, from 0. A negative that is also a positive of the same query is no negative. Of two scores of one
+    document for one query the first holds.
     DataError when a row is not of `kind`.
     """
     if kind is Kind.SCORED:
@@ -45,6 +46,7 @@ class _Gathered:
         self.corpus: dict[str, str] = {}
         self.qrels: dict[str, dict[str, int]] = {}
         self.negatives: dict[str, dict[str, None]] = {}
+        self.scores: dict[str, dict[str, float]] = {}
         self._query_ids: dict[int, str] = {}
         self._document_ids: dict[int, str] = {}
 
@@ -60,6 +62,9 @@ class _Gathered:
         grades.update(dict.fromkeys(documents[: len(pair.positives)], 1))
         if pair.negatives:
             self.negatives.setdefault(query, {}).update(dict.fromkeys(documents[len(pair.positives) :]))
+        for document, score in zip(documents, pair.scores, strict=False):
+            if score is not None:
+                self.scores.setdefault(query, {}).setdefault(document, score)
 
     @staticmethod
     def _identity(text: str, wanted: str, ids: dict[int, str], texts: dict[str, str]) -> str:
@@ -80,7 +85,7 @@ class _Gathered:
             for query, found in self.negatives.items()
         }
         negatives = {query: found for query, found in negatives.items() if found}
-        return Retrieval(self.queries, self.corpus, self.qrels, negatives, kind)
+        return Retrieval(self.queries, self.corpus, self.qrels, negatives, kind, self.scores)
 
 
 def disassemble(data: Dataset) -> Iterator[Row]:
@@ -100,12 +105,20 @@ def disassemble(data: Dataset) -> Iterator[Row]:
 def _pairs(data: Retrieval) -> Iterator[Pair]:
     row = 0
     for query, grades in data.qrels.items():
-        positives = tuple(data.corpus[document] for document, grade in grades.items() if grade >= 1)
-        negatives = tuple(data.corpus[document] for document in data.negatives.get(query, ()))
+        positives = tuple(document for document, grade in grades.items() if grade >= 1)
+        negatives = data.negatives.get(query, ())
         if data.kind is Kind.TRIPLETS and positives and negatives:
             for i in range(max(len(positives), len(negatives))):
                 row += 1
-                yield Pair(data.queries[query], (positives[i % len(positives)],), (negatives[i % len(negatives)],), row)
+                yield _pair(data, query, (positives[i % len(positives)],), (negatives[i % len(negatives)],), row)
         elif positives:
             row += 1
-            yield Pair(data.queries[query], positives, negatives, row)
+            yield _pair(data, query, positives, negatives, row)
+
+
+def _pair(data: Retrieval, query: str, positives: tuple[str, ...], negatives: tuple[str, ...], row: int) -> Pair:
+    """The row of a query with these documents (ids), and their scores where the query has any."""
+    known = data.scores.get(query)
+    scores = tuple(known.get(document) for document in positives + negatives) if known else ()
+    positive_texts, negative_texts = (tuple(data.corpus[name] for name in ids) for ids in (positives, negatives))
+    return Pair(data.queries[query], positive_texts, negative_texts, row, scores)

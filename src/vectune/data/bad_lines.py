@@ -51,7 +51,7 @@ class BadLines:
             found.append(Finding("unreadable", bad, f"{counted(bad, 'row', 'rows')} can't be used: {why}", rows))
         if parts := self.parts.total():
             why = ", ".join(f"{count:,} {reason}" for reason, count in self.parts.most_common())
-            message = f"{counted(parts, 'text', 'texts')} left out of rows that stay: {why}"
+            message = f"{counted(parts, 'part', 'parts')} of rows left out, the rest of them stays: {why}"
             found.append(Finding("texts_left_out", parts, message))
         return found
 

@@ -22,7 +22,9 @@ def fingerprint(data: Dataset) -> str:
     for query, text in data.queries.items():
         grades = sorted(f"{documents[d]}={grade}" for d, grade in data.qrels.get(query, {}).items())
         negatives = sorted(documents[d] for d in data.negatives.get(query, ()))
-        parts.append(_hash("query", text, *grades, "negatives", *negatives))
+        scores = sorted(f"{documents[d]}={score!r}" for d, score in data.scores.get(query, {}).items())
+        # Data without scores keeps the line that it had before there were any.
+        parts.append(_hash("query", text, *grades, "negatives", *negatives, *(["scores", *scores] if scores else [])))
     return _of(data.kind.value, parts)
 
 

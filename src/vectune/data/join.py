@@ -63,4 +63,5 @@ def _renamed(data: Retrieval, name: str, ids: Mapping[str, str], corpus: Mapping
         corpus=corpus,
         qrels={f"{name}:{query}": {ids[d]: g for d, g in grades.items()} for query, grades in data.qrels.items()},
         negatives={f"{name}:{query}": tuple(ids[d] for d in docs) for query, docs in data.negatives.items()},
+        scores={f"{name}:{query}": {ids[d]: s for d, s in found.items()} for query, found in data.scores.items()},
     )

@@ -47,7 +47,7 @@ def without_leaks(data: Dataset, held_out: Dataset, near_duplicate: float) -> tu
         texts = tuple(row for row in data.texts if text_key(row.text) not in leaks.queries)
         return replace(data, texts=texts), len(data.texts) - len(texts)
     cleared, negatives = without_held_out_negatives(_without_judgements(data, leaks), held_out, near_duplicate)
-    return cleared, _judgements(data) - _judgements(cleared) + negatives
+    return _with_scores_of_its_own(cleared), _judgements(data) - _judgements(cleared) + negatives
 
 
 def without_held_out_negatives(data: Retrieval, held_out: Dataset, near_duplicate: float) -> tuple[Retrieval, int]:
@@ -65,7 +65,8 @@ def without_held_out_negatives(data: Retrieval, held_out: Dataset, near_duplicat
     }
     count = sum(map(len, data.negatives.values())) - sum(map(len, left.values()))
     bare = {query for query, ids in left.items() if not ids} if data.kind is Kind.TRIPLETS else set()
-    return replace(_without_queries(data, bare), negatives={query: ids for query, ids in left.items() if ids}), count
+    cleared = replace(_without_queries(data, bare), negatives={query: ids for query, ids in left.items() if ids})
+    return _with_scores_of_its_own(cleared), count
 
 
 def _shared(first: Dataset, second: Dataset, near_duplicate: float) -> dict[str, int]:
@@ -132,4 +133,14 @@ def _without_queries(data: Retrieval, gone: set[str]) -> Retrieval:
         queries={query: text for query, text in data.queries.items() if query not in gone},
         qrels={query: grades for query, grades in data.qrels.items() if query not in gone},
         negatives={query: ids for query, ids in data.negatives.items() if query not in gone},
+        scores={query: found for query, found in data.scores.items() if query not in gone},
     )
+
+
+def _with_scores_of_its_own(data: Retrieval) -> Retrieval:
+    """The data less the scores of documents that its queries no longer have."""
+    if not data.scores:
+        return data
+    own = {query: {*data.qrels.get(query, ()), *data.negatives.get(query, ())} for query in data.scores}
+    scores = {query: {d: s for d, s in found.items() if d in own[query]} for query, found in data.scores.items()}
+    return replace(data, scores={query: found for query, found in scores.items() if found})

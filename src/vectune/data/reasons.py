@@ -17,6 +17,7 @@ LABEL_NOT_CLASS = "label not a class"
 PART_EMPTY = "empty text in a list"
 PART_NOT_TEXT = "no text in a list"
 PART_SAME_TEXT = "anchor among its positives"
+PART_SCORES = "scores that do not fit"
 UNKNOWN_QUERY = "unknown query id"
 UNKNOWN_DOCUMENT = "unknown document id"
 MISSING_ID = "missing id"
@@ -62,6 +63,7 @@ REASONS: dict[str, str] = {
     PART_EMPTY: "One text of a list is empty; the rest of the row is kept.",
     PART_NOT_TEXT: "One value of a list is no text; the rest of the row is kept.",
     PART_SAME_TEXT: "One of several positives is the anchor itself; the rest of the row is kept.",
+    PART_SCORES: "The scores beside the texts are more or fewer than these, or no numbers; the texts are kept.",
     UNKNOWN_QUERY: "A judgement names a query that the source does not have.",
     UNKNOWN_DOCUMENT: "A judgement names a document that the source does not have.",
     MISSING_ID: "A query or document has no id.",
@@ -72,5 +74,5 @@ REASONS: dict[str, str] = {
 REASONS |= {missing(role): f"The row has no {noun}." for role, noun in (_SIDES | _OTHERS).items()}
 REASONS |= {empty(role): f"The {noun} is empty or white space." for role, noun in _SIDES.items()}
 
-PARTS = frozenset({PART_EMPTY, PART_NOT_TEXT, PART_SAME_TEXT})
+PARTS = frozenset({PART_EMPTY, PART_NOT_TEXT, PART_SAME_TEXT, PART_SCORES})
 """Reasons that take a part of a row: the row itself is kept and follows."""

@@ -10,6 +10,7 @@ from vectune.config import DataConfig
 from vectune.data import shapes
 from vectune.data.columns import Columns
 from vectune.data.refusals import no_roles, refuse_ambiguous, refuse_given, refuse_swapped
+from vectune.data.row_scores import score_columns
 from vectune.data.scores import as_score, find_range
 from vectune.errors import DataError
 from vectune.records import Kind
@@ -117,7 +118,8 @@ class _Matching:
             raise DataError(found, hint="name it: --columns first=..,second=..,score=..")
         if score and (must_be_scored or not plain):
             return {"first": anchors, "second": positives, "score": score}
-        return {"anchor": anchors, "positive": positives} | ({"negative": negatives} if negatives else {})
+        sides = {"anchor": anchors, "positive": positives} | ({"negative": negatives} if negatives else {})
+        return sides | score_columns(self._columns, negatives=bool(negatives))
 
     def _negatives(self) -> tuple[str, ...]:
         numbered = [name for name in self._columns.lowered if shapes.NEGATIVE_NUMBERED.fullmatch(name)]

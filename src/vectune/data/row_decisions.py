@@ -79,10 +79,18 @@ def outcomes(items: Iterable[Row | Dropped], decisions: Decisions) -> Iterator[R
         elif lost and isinstance(item, Pair):
             gone = Pair(item.anchor, (), tuple(text for i, text in enumerate(item.negatives) if i in lost), item.row)
             yield Dropped(item.row, NEGATIVE_REMOVED, shown(gone))
-            yield replace(item, negatives=tuple(text for i, text in enumerate(item.negatives) if i not in lost))
+            yield _without(item, lost)
         else:
             yield item
         place += 1
+
+
+def _without(pair: Pair, lost: frozenset[int]) -> Pair:
+    """The pair less the negatives at the places `lost`, and less their scores."""
+    negatives = tuple(text for i, text in enumerate(pair.negatives) if i not in lost)
+    first = len(pair.positives)
+    scores = tuple(score for i, score in enumerate(pair.scores, -first) if i not in lost)
+    return replace(pair, negatives=negatives, scores=scores)
 
 
 def columns_of(row: Row) -> dict[str, Any]:
@@ -92,7 +100,13 @@ def columns_of(row: Row) -> dict[str, Any]:
     if isinstance(row, LabelledText):
         return {"text": row.text, "label": row.label}
     sides = {"anchor": (row.anchor,), "positive": row.positives, "negative": row.negatives}
-    return {name: texts[0] if len(texts) == 1 else list(texts) for name, texts in sides.items() if texts}
+    named: dict[str, Any] = {
+        name: texts[0] if len(texts) == 1 else list(texts) for name, texts in sides.items() if texts
+    }
+    if row.scores:
+        count = len(row.positives)
+        named |= {"pos_scores": list(row.scores[:count]), "neg_scores": list(row.scores[count:])}
+    return named
 
 
 def shown(row: Row) -> str:

@@ -11,6 +11,7 @@ from vectune.data.formats import Fields
 from vectune.data.normal import normal
 from vectune.data.passages import MESSAGE_COLUMNS, READERS, passage_text
 from vectune.data.roles import Roles
+from vectune.data.row_scores import Scores, compile_scores
 from vectune.data.scores import as_score
 from vectune.records import Kind, LabelledText, Pair, Row, ScoredPair
 
@@ -57,6 +58,7 @@ def _pair_mapper(getters: dict[str, list[Getter]], max_chars: int, *, needs_nega
     (get_anchor,) = getters["anchor"]
     (get_positive,) = getters["positive"]
     get_negatives = getters.get("negative", [])
+    read_scores = compile_scores(getters)
 
     def to_pair(fields: Fields, row: int, parts: list[str]) -> Row | str:
         anchor = get_anchor(fields)
@@ -74,7 +76,8 @@ def _pair_mapper(getters: dict[str, list[Getter]], max_chars: int, *, needs_nega
             if needs_negative and not found:
                 return reasons.missing("negative")
             negatives = tuple(found)
-        return Pair(anchor, tuple(positives), negatives, row)
+        scores: Scores = () if read_scores is None else read_scores(fields, positives, negatives, parts)
+        return Pair(anchor, tuple(positives), negatives, row, scores)
 
     return to_pair
 

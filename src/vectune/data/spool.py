@@ -42,7 +42,7 @@ class RowSpool:
 
 def _flat(item: Row | Dropped) -> tuple[Any, ...]:
     if isinstance(item, Pair):
-        return (1, item.anchor, item.positives, item.negatives, item.row)
+        return (1, item.anchor, item.positives, item.negatives, item.row, item.scores)
     if isinstance(item, ScoredPair):
         return (2, item.first, item.second, item.score, item.row)
     if isinstance(item, LabelledText):

@@ -73,6 +73,7 @@ def only(data: Dataset, chosen: Iterable[int]) -> Dataset:
         queries={query: data.queries[query] for query in wanted},
         qrels={query: data.qrels[query] for query in wanted if query in data.qrels},
         negatives={query: data.negatives[query] for query in wanted if query in data.negatives},
+        scores={query: data.scores[query] for query in wanted if query in data.scores},
     )
 
 

@@ -53,7 +53,7 @@ EXAMPLES = _examples()
 def test_every_fence_of_the_page_is_an_example() -> None:
     """No fence is passed over, and each example says how it is read or what mends it."""
     assert PAGE.read_text(encoding="utf-8").count("\n```") == 2 * sum(len(example.files) for example in EXAMPLES)
-    assert len(EXAMPLES) == 27
+    assert len(EXAMPLES) == 28
     assert all(bool(example.shape) != bool(example.mended_by) for example in EXAMPLES)
 
 
