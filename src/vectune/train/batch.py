@@ -11,17 +11,30 @@ Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class PairScores:
+    """Scores that came with the data: `values[k]` says how well candidate `columns[k]` fits anchor `rows[k]`; [S] each.
+
+    Higher is better; the distance from the lowest to the highest score of all training rows is 1.
+    """
+
+    rows: Positions
+    columns: Positions
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Contrast:
     """Anchors [B] and candidates [C >= B] as positions in the batch's texts; candidate i is anchor i's positive.
 
     `known` bool [B, C] marks every candidate that is a positive of that anchor. `given` bool [B, C] marks the hard
-    negatives that came with that anchor.
+    negatives that came with that anchor. `scores` are those of the data, where it has any.
     """
 
     anchors: Positions
     candidates: Positions
     known: NDArray[np.bool_]
     given: NDArray[np.bool_]
+    scores: PairScores | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Where training stands, on disk: weights, optimiser state and counters, as safetensors and JSON."""
+"""Where training stands, on disk: weights, optimiser state and counters, as safetensors and JSON, with checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -13,9 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vectune.errors import TrainingError
-from vectune.store.atomic import folder_aside
+from vectune.store.atomic import PARTIAL, folder_aside
 
 _KEEP = 2
+_TENSORS = ("weights", "moments", "best")
+_COUNTERS = "counters.json"
+_CHECKSUMS = "checksums.json"
 
 
 @dataclass(frozen=True)
@@ -35,39 +39,52 @@ class TrainingState:
 class Checkpoints:
     """A folder of checkpoints, the last two kept; one is there wholly or not at all.
 
-    `identity` names the data and settings that the checkpoints belong to; those of another are refused.
+    Each holds the SHA-256 of its files. One whose files are not what was written (cut off, a bit flipped, a file
+    gone) is passed over for the one before it; `damaged` names those that were found so. `identity` names the data and
+    settings that the checkpoints belong to; those of another are refused.
     """
 
     def __init__(self, folder: Path, identity: str = "") -> None:
         self._folder = folder
         self._identity = identity
+        self._sound: dict[Path, bool] = {}
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Names of the checkpoints that were looked at and are not as they were written, newest first."""
+        return tuple(folder.name for folder, sound in self._sound.items() if not sound)
 
     def save(self, state: TrainingState) -> Path:
-        """Write a checkpoint aside, rename it into place, and drop the ones before the last two."""
+        """Write a checkpoint aside, rename it into place, and drop the ones before the last two.
+
+        Damaged ones and what a killed writer left go first. A sound one of the same step stays as it is.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         final = self._folder / f"step-{state.counters['step']:08d}"
+        self._clear()
         if final.exists():
             return final
         with folder_aside(final) as aside:
-            for name in ("weights", "moments", "best"):
+            for name in _TENSORS:
                 save_file(
                     {key: value.contiguous() for key, value in getattr(state, name).items()},
                     aside / f"{name}.safetensors",
                 )
             counters = {**state.counters, "identity": self._identity}
-            (aside / "counters.json").write_text(json.dumps(counters), encoding="utf-8")
+            (aside / _COUNTERS).write_text(json.dumps(counters), encoding="utf-8")
+            (aside / _CHECKSUMS).write_text(json.dumps(_checksums(aside)), encoding="utf-8")
+        self._sound[final] = True
         for old in self._finished()[:-_KEEP]:
             shutil.rmtree(old)
         return final
 
     def latest(self) -> TrainingState | None:
-        """The newest checkpoint; None when there is none. TrainingError when it is of other data or settings."""
-        finished = self._finished()
-        if not finished:
+        """The newest sound checkpoint; None when there is none. TrainingError when it is of other data or settings."""
+        folder = self._newest_sound()
+        if folder is None:
             return None
-        folder = finished[-1]
-        parts = {name: load_file(folder / f"{name}.safetensors") for name in ("weights", "moments", "best")}
-        counters = json.loads((folder / "counters.json").read_text(encoding="utf-8"))
+        parts = {name: load_file(folder / f"{name}.safetensors") for name in _TENSORS}
+        counters = json.loads((folder / _COUNTERS).read_text(encoding="utf-8"))
         if counters.pop("identity") != self._identity:
             raise TrainingError(
                 "The checkpoint belongs to other data or settings.", "Start again without --resume, in a new folder."
@@ -75,9 +92,44 @@ class Checkpoints:
         return TrainingState(counters=counters, **parts)
 
     def latest_step(self) -> int:
-        """Steps done at the newest checkpoint; 0 when there is none."""
-        finished = self._finished()
-        return int(finished[-1].name.removeprefix("step-")) if finished else 0
+        """Steps done at the newest sound checkpoint; 0 when there is none."""
+        folder = self._newest_sound()
+        return int(folder.name.removeprefix("step-")) if folder else 0
 
     def _finished(self) -> list[Path]:
-        return sorted(path for path in self._folder.glob("step-*") if (path / "counters.json").is_file())
+        return sorted(path for path in self._folder.glob("step-*") if path.is_dir())
+
+    def _newest_sound(self) -> Path | None:
+        for folder in reversed(self._finished()):
+            if folder not in self._sound:  # hashing takes a while: once for each
+                self._sound[folder] = _is_sound(folder)
+            if self._sound[folder]:
+                return folder
+        return None
+
+    def _clear(self) -> None:
+        """Remove damaged checkpoints, which must not count as one of those kept, and half-written ones."""
+        damaged = [folder for folder, sound in self._sound.items() if not sound]
+        for folder in [*damaged, *self._folder.glob(f".step-*{PARTIAL}")]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a checkpoint, by name, the list of checksums itself left out."""
+    sums = {}
+    for path in sorted(folder.iterdir()):
+        if path.name != _CHECKSUMS:
+            with path.open("rb") as file:
+                sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether every file of the checkpoint is there and is what was written."""
+    try:
+        written = json.loads((folder / _CHECKSUMS).read_bytes())
+        found = _checksums(folder)
+    except (OSError, ValueError):
+        return False
+    needed = {_COUNTERS, *(f"{name}.safetensors" for name in _TENSORS)}
+    return bool(written == found and needed <= found.keys())

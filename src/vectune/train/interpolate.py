@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +13,18 @@ Weights = Mapping[str, Tensor]
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The model's weights on the CPU, apart from the model."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
+    """The model's weights on the CPU, apart from the model; those that are frozen are left out."""
+    frozen = {name for name, weight in model.named_parameters(remove_duplicate=False) if not weight.requires_grad}
+    state = model.state_dict()
+    return {name: value.detach().to("cpu", copy=True) for name, value in state.items() if name not in frozen}
 
 
 def load_weights(model: nn.Module, weights: Weights) -> None:
-    """Put weights into the model, all of them and no others."""
+    """Put the weights that `copy_weights` gave, or mixtures of them, into the model."""
+    state = model.state_dict()
     with torch.no_grad():
-        for name, value in model.state_dict().items():
-            value.copy_(weights[name])
+        for name, value in weights.items():
+            state[name].copy_(value)
 
 
 def mix(base: Weights, tuned: Weights, share: float) -> dict[str, Tensor]:
@@ -30,14 +35,43 @@ def mix(base: Weights, tuned: Weights, share: float) -> dict[str, Tensor]:
     }
 
 
+@dataclass(frozen=True)
+class Guard:
+    """What a mixture must keep: `measure` of the present weights may fall `most_lost` below the base's, no further."""
+
+    measure: Callable[[], float]
+    most_lost: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one share: the score on dev, and the guard's measure (None without a guard)."""
+
+    score: float
+    kept: float | None
+
+
 def choose_share(
-    model: nn.Module, base: Weights, tuned: Weights, shares: Sequence[float], score: Callable[[], float]
-) -> tuple[float, dict[float, float]]:
-    """Try each share and leave the best in the model: (best share, score of each). The larger share wins a tie."""
-    scores: dict[float, float] = {}
+    model: nn.Module,
+    base: Weights,
+    tuned: Weights,
+    shares: Sequence[float],
+    score: Callable[[], float],
+    guard: Guard | None = None,
+) -> tuple[float, dict[float, Tried]]:
+    """Try each share and leave the best in the model: (best share, what came of each). The larger share wins a tie.
+
+    Shares that lose more than the guard allows are left out; where all do, the smallest is taken.
+    """
+    least = -math.inf
+    if guard is not None:
+        load_weights(model, base)
+        least = guard.measure() - guard.most_lost
+    tried: dict[float, Tried] = {}
     for share in shares:
         load_weights(model, mix(base, tuned, share))
-        scores[share] = score()
-    best = max(shares, key=lambda share: (scores[share], share))
+        tried[share] = Tried(score(), guard.measure() if guard else None)
+    admitted = [share for share, found in tried.items() if found.kept is None or found.kept >= least] or [min(shares)]
+    best = max(admitted, key=lambda share: (tried[share].score, share))
     load_weights(model, mix(base, tuned, best))
-    return best, scores
+    return best, tried

@@ -8,23 +8,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from vectune.config.train import TrainConfig
-from vectune.encode.precision import autocast, resolve_precision
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.encode.tokens import Indices, micro_batches
 from vectune.errors import Interrupted, TrainingError
 from vectune.monitor.progress import Progress, Silent
 from vectune.train.batch import Batch
 from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import copy_weights, load_weights
 from vectune.train.objective import build_objective
-from vectune.train.optimiser import build_optimiser, learning_rate
+from vectune.train.optimiser import build_optimiser, learning_rate, make_tables_sparse
 from vectune.train.recipe import Recipe
+from vectune.train.row_names import listed
 from vectune.train.rows import TrainingRows
+from vectune.train.step import Step
+from vectune.train.teacher import NO_REFERENCES, References
 
 
 class Sink(Protocol):
@@ -36,13 +35,17 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What training is connected to: how dev is scored, where numbers and checkpoints go, and who may stop it."""
+    """What training is connected to: how dev is scored, where numbers and checkpoints go, and who may stop it.
+
+    `references` is what teacher and guide say about the texts of the rows.
+    """
 
     score_dev: Callable[[], float] | None = None
     sink: Sink | None = None
     checkpoints: Checkpoints | None = None
     progress: Progress = field(default_factory=Silent)
     stop: Callable[[], bool] = lambda: False
+    references: References = NO_REFERENCES
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class _Standing:
     misses: int = 0
     seconds: float = 0.0
     loss: float = math.nan
+    halvings: int = 0
+    everything_checkpointed: bool = False
 
 
 class Trainer:
@@ -78,9 +83,10 @@ class Trainer:
         self._config = config
         self._recipe = recipe
         self._around = around
-        self._precision = resolve_precision(config.precision, encoder.device)
-        self._objective = build_objective(recipe.loss, config)
+        self._objective = build_objective(recipe.loss, config, around.references)
         self._tokens = rows.pool.tokenize(encoder, config.max_tokens)
+        self._step = Step(encoder, self._tokens, self._objective, config, around.progress.note)
+        make_tables_sparse(encoder.model)
         self._optimiser = build_optimiser(encoder.model, config)
         self._first_epoch = rows.batches(0)
         if not self._first_epoch:
@@ -94,7 +100,8 @@ class Trainer:
         """Train to the end, to the early stop or until asked to stop; the best weights are in the model afterwards.
 
         Dropout is off: at these sizes early stop and interpolation guard better, and attention has a fast path without
-        it. Raises Interrupted after saving when `stop` says so, TrainingError when the loss is no number.
+        it. Raises Interrupted after saving when `stop` says so, TrainingError when the loss or the gradient is no
+        number, or one text alone does not fit in memory.
         """
         self._encoder.model.eval()
         self._resume()
@@ -102,7 +109,7 @@ class Trainer:
             if self._finished:
                 break
             started = time.perf_counter()
-            self._at.loss = self._step(batch)
+            self._at.loss = self._do(batch)
             seconds = time.perf_counter() - started
             self._at.step += 1
             self._at.seconds += seconds
@@ -123,40 +130,31 @@ class Trainer:
         position = 0
         for epoch in range(math.ceil(self._recipe.epochs) + 1):
             batches = self._first_epoch if epoch == 0 else self._rows.batches(epoch)
-            for number, batch in enumerate(batches, start=1):
+            for number in range(len(batches)):
                 position += 1
                 if position > self._at.step:
-                    yield epoch + number / len(batches), batch
+                    yield epoch + (number + 1) / len(batches), batches[number]
 
-    def _step(self, batch: Batch) -> float:
+    def _do(self, batch: Batch) -> float:
         rate = learning_rate(self._at.step, self.total_steps, self._recipe.learning_rate, self._config.warmup)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        with autocast(self._precision, self._encoder.device):
-            vectors = self._encode(batch)
-        loss = self._objective(vectors, batch)
-        value = float(loss.detach())
+        result = self._step.run(batch)
+        self._refuse(batch, "loss", result.loss)
+        self._refuse(batch, "gradient's norm", result.gradient_norm)
+        self._optimiser.step()
+        self._at.halvings = self._step.room.halvings
+        self._at.everything_checkpointed = self._step.room.everything_checkpointed
+        return result.loss
+
+    def _refuse(self, batch: Batch, what: str, value: float) -> None:
+        """TrainingError with the batch's rows when `value` is no number; the weights have not moved then."""
         if not math.isfinite(value):
             raise TrainingError(
-                f"The loss became {value} at step {self._at.step + 1}.", "Lower --learning-rate or use fp32 precision."
+                f"The {what} became {value} at step {self._at.step + 1}, in the batch of these rows: "
+                f"{listed(self._rows.names(batch))}.",
+                "Look at these rows, lower --learning-rate, or use fp32 precision.",
             )
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._encoder.model.parameters(), self._config.clip)
-        self._optimiser.step()
-        return value
-
-    def _encode(self, batch: Batch) -> Tensor:
-        """Vectors [T, D] of the batch's texts, through the model in length-sorted micro-batches."""
-        lengths = self._tokens.lengths[batch.texts]
-        prompts = self._tokens.prompt_lengths[batch.texts]
-        order: list[Indices] = []
-        parts: list[Tensor] = []
-        for positions in micro_batches(lengths, self._config.micro_batch_tokens, prompts):
-            order.append(positions)
-            parts.append(self._encoder.forward(self._tokens, batch.texts[positions]))
-        back = np.argsort(np.concatenate(order))
-        return torch.cat(parts)[torch.from_numpy(back).to(self._encoder.device)]
 
     def _tell(self, epoch: float, batch: Batch, seconds: float) -> None:
         speed = batch.num_rows / max(seconds, 1e-9)
@@ -169,6 +167,7 @@ class Trainer:
                 loss=self._at.loss,
                 learning_rate=self._optimiser.param_groups[0]["lr"],
                 rows_per_second=round(speed, 2),
+                tokens=int(self._tokens.lengths[batch.texts].sum()),
                 seconds=round(self._at.seconds, 3),
             )
 
@@ -204,11 +203,16 @@ class Trainer:
         counters = {
             "step": at.step, "best_step": at.best_step, "best_score": at.best_score,
             "misses": at.misses, "seconds": at.seconds, "loss": at.loss, "total_steps": self.total_steps,
+            "halvings": at.halvings, "everything_checkpointed": at.everything_checkpointed,
         }  # fmt: skip
         return TrainingState(counters, copy_weights(self._encoder.model), moments, self._best)
 
     def _resume(self) -> None:
-        state = self._around.checkpoints.latest() if self._around.checkpoints else None
+        checkpoints = self._around.checkpoints
+        state = checkpoints.latest() if checkpoints else None
+        for name in checkpoints.damaged if checkpoints else ():
+            goes_on = f"after step {state.counters['step']}" if state else "from the first step"
+            self._around.progress.note(f"the checkpoint {name} is damaged and passed over; training goes on {goes_on}")
         if state is None:
             return
         counters = dict(state.counters)
@@ -221,4 +225,5 @@ class Trainer:
         self._optimiser.load_state_dict(content)
         self._best = dict(state.best)
         self._at = _Standing(**counters)
+        self._step.resume(self._at.halvings, self._at.everything_checkpointed)
         self._around.progress.advance(self._at.step)

@@ -12,19 +12,22 @@ from vectune.config.train import LossName, TrainConfig
 from vectune.errors import ConfigError
 from vectune.records import Kind
 from vectune.train.batch import Batch, Classes, Contrast, Grades
+from vectune.train.distillation import DISTIL_LOSSES, cosines, distil, lesson_of
 from vectune.train.losses.cosent import cosent
 from vectune.train.losses.info_nce import info_nce
 from vectune.train.losses.matryoshka import matryoshka
 from vectune.train.losses.supervised_contrastive import supervised_contrastive
 from vectune.train.losses.triplet import triplet
+from vectune.train.teacher import NO_REFERENCES, References
 
 Objective = Callable[[Tensor, Batch], Tensor]
 
 _FITTING: dict[Kind, tuple[LossName, ...]] = {
-    Kind.PAIRS: ("info_nce", "triplet"),
-    Kind.TRIPLETS: ("triplet", "info_nce"),  # triplets are judged by the very comparison that this loss makes
-    Kind.SCORED: ("cosent",),
-    Kind.LABELLED: ("supervised_contrastive",),
+    Kind.PAIRS: ("info_nce", "triplet", *DISTIL_LOSSES),
+    # Triplets are judged by the very comparison that the loss of that name makes.
+    Kind.TRIPLETS: ("triplet", "info_nce", *DISTIL_LOSSES),
+    Kind.SCORED: ("cosent", "listwise_kl"),
+    Kind.LABELLED: ("supervised_contrastive", "listwise_kl"),
 }
 
 
@@ -40,19 +43,41 @@ def choose_loss(kind: Kind, wanted: LossName) -> LossName:
     return wanted
 
 
-def build_objective(loss: LossName, config: TrainConfig) -> Objective:
-    """A function from vectors [T, D] of a batch's texts, and the batch, to its loss (a scalar)."""
-    losses: dict[str, Objective] = {
-        "info_nce": lambda vectors, batch: _info_nce(vectors, batch, config),
-        "triplet": lambda vectors, batch: _triplet(vectors, batch, config),
-        "cosent": lambda vectors, batch: _cosent(vectors, batch, config),
-        "supervised_contrastive": lambda vectors, batch: _supervised(vectors, batch, config),
-    }
-    plain = losses[loss]
-    return lambda vectors, batch: matryoshka(vectors, config.dims, lambda cut: plain(cut, batch))
+def build_objective(loss: LossName, config: TrainConfig, references: References = NO_REFERENCES) -> Objective:
+    """A function from vectors [T, D] of a batch's texts, and the batch, to its loss (a scalar).
+
+    With a teacher it is (1 - distil_weight) x the loss named + distil_weight x the distillation loss; a distillation
+    loss that is named itself stands alone. What teacher and guide say is worked out once for all Matryoshka dims.
+    """
+    share = 1.0 if loss in DISTIL_LOSSES else config.distil_weight if references.teacher else 0.0
+    taught = loss if loss in DISTIL_LOSSES else config.distil_loss
+
+    def objective(vectors: Tensor, batch: Batch) -> Tensor:
+        lesson = lesson_of(batch, references.teacher, vectors.device) if share > 0 else None
+        guide = cosines(batch, references.guide, vectors.device) if references.guide else None
+
+        def parts(cut: Tensor) -> Tensor:
+            if lesson is None:
+                return _own(loss, cut, batch, config, guide)
+            from_teacher = distil(taught, cut, lesson, config)
+            if share == 1:
+                return from_teacher
+            return (1 - share) * _own(loss, cut, batch, config, guide) + share * from_teacher
+
+        return matryoshka(vectors, config.dims, parts)
+
+    return objective
 
 
-def _info_nce(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+def _own(loss: LossName, vectors: Tensor, batch: Batch, config: TrainConfig, guide: Tensor | None) -> Tensor:
+    """The loss that the data itself calls for."""
+    if loss == "info_nce":
+        return _info_nce(vectors, batch, config, guide)
+    losses = {"triplet": _triplet, "cosent": _cosent, "supervised_contrastive": _supervised}
+    return losses[loss](vectors, batch, config)
+
+
+def _info_nce(vectors: Tensor, batch: Batch, config: TrainConfig, guide: Tensor | None) -> Tensor:
     contrast = batch.arrangement
     assert isinstance(contrast, Contrast)
     known = torch.from_numpy(contrast.known).to(vectors.device)
@@ -62,6 +87,8 @@ def _info_nce(vectors: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
         known,
         temperature=config.temperature,
         symmetric=config.symmetric,
+        guide=guide,
+        guide_margin=config.guide_margin,
     )
 
 

@@ -8,16 +8,36 @@ import torch
 from torch import nn
 
 from vectune.config.train import TrainConfig
+from vectune.train.row_adam import RowAdamW
+
+_SPARSE_FROM = 4096  # rows; below, a dense gradient costs little
 
 
-def build_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over the model's trainable weights; matrices decay, biases, norms and embedding tables do not."""
-    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+def build_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW over the model's trainable weights; matrices decay, biases, norms and embedding tables do not.
+
+    A model with a table of sparse gradients gets the AdamW that moves only the rows of a step.
+    """
+    lookups = [module for module in model.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)]
+    tables = {id(module.weight) for module in lookups}
     trainable = [weight for weight in model.parameters() if weight.requires_grad]
     decayed = [weight for weight in trainable if weight.ndim >= 2 and id(weight) not in tables]
     plain = [weight for weight in trainable if weight.ndim < 2 or id(weight) in tables]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0, fused=True)
+    groups = [group for group in groups if group["params"]]
+    if any(module.sparse for module in lookups):
+        return RowAdamW(groups)
+    return torch.optim.AdamW(groups, lr=0.0, fused=True)
+
+
+def make_tables_sparse(model: nn.Module) -> None:
+    """Let large embedding tables on a CPU give gradients of the rows that were looked up, and of no others.
+
+    A dense gradient of a vocabulary costs a pass over all of it in every micro-batch, and in the optimiser again.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Embedding) and module.weight.device.type == "cpu":
+            module.sparse = module.num_embeddings >= _SPARSE_FROM and module.weight.requires_grad
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:

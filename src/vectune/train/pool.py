@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from vectune.encode.encoder import Encoder, Vectors
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import Indices, Tokens, concatenate
+from vectune.monitor.progress import Progress
 from vectune.records import Role
+
+_ENCODE_BLOCK = 4096
 
 
 class TextPool:
@@ -21,6 +27,21 @@ class TextPool:
     def add(self, text: str, role: Role) -> int:
         """The number of `text` in its role; the same text and role always get the same number."""
         return self._numbers.setdefault((role, text), len(self._numbers))
+
+    def __iter__(self) -> Iterator[tuple[Role, str]]:
+        """Role and text of each number, from 0."""
+        return iter(self._numbers)
+
+    def encode(self, encoder: Encoder, progress: Progress | None = None) -> Iterator[Vectors]:
+        """Vectors of all texts in the order of their numbers, a block at a time: float32 [block, dim], L2 norm 1."""
+        texts = list(self)
+        for start in range(0, len(texts), _ENCODE_BLOCK):
+            block = texts[start : start + _ENCODE_BLOCK]
+            vectors = np.zeros((len(block), encoder.dim), dtype=np.float32)
+            for role in Role:
+                places = [place for place, (other, _) in enumerate(block) if other is role]
+                vectors[places] = encoder.encode([block[place][1] for place in places], role, progress)
+            yield vectors
 
     def tokenize(self, encoder: SentenceEncoder, max_tokens: int | None) -> Tokens:
         """Token ids of every text at its number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vectune.config.train import LossName, TrainConfig
+from vectune.config.train import LossName, MethodName, TrainConfig
 from vectune.records import Dataset, Kind, Retrieval
 from vectune.train.objective import choose_loss
 
@@ -35,6 +35,10 @@ _BY_ROWS = (
     _Defaults(20_000, 2, 64, 5e-5),
     _Defaults(float("inf"), 1, 128, 5e-5),
 )
+# What starts at zero, or is a table whose rows are seen in few steps, moves too little at the rate of a whole model.
+_RATE_OF_METHOD: dict[MethodName, float] = {"full": 1.0, "lora": 10.0, "static": 20.0}
+# Steps on a table take milliseconds, and each row is in few of them.
+_EPOCHS_OF_METHOD: dict[MethodName, float] = {"static": 3.0}
 
 
 def count_rows(data: Dataset) -> int:
@@ -47,9 +51,10 @@ def count_rows(data: Dataset) -> int:
 def resolve_recipe(config: TrainConfig, kind: Kind, num_rows: int) -> Recipe:
     """The recipe for `num_rows` training rows of data of `kind`."""
     defaults = next(entry for entry in _BY_ROWS if num_rows <= entry.up_to_rows)
+    rate = round(defaults.learning_rate * _RATE_OF_METHOD.get(config.method, 1.0), 8)
     return Recipe(
         loss=choose_loss(kind, config.loss),
-        epochs=config.epochs or defaults.epochs,
+        epochs=config.epochs or defaults.epochs * _EPOCHS_OF_METHOD.get(config.method, 1.0),
         batch_size=config.batch_size or defaults.batch_size,
-        learning_rate=config.learning_rate or defaults.learning_rate,
+        learning_rate=(config.learning_rate or rate) * config.learning_rate_multiplier,
     )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, overload
 
 import numpy as np
 
 from vectune.config.train import TrainConfig
 from vectune.errors import TrainingError
 from vectune.records import Dataset, Labelled, Retrieval, Role, Scored
-from vectune.train.batch import Batch, Classes, Contrast, Grades, Positions
+from vectune.train.batch import Batch, Classes, Contrast, Grades, PairScores, Positions
 from vectune.train.pool import TextPool
 from vectune.train.recipe import Recipe
-
-_TEXTS_PER_LABEL = 4
+from vectune.train.row_names import contrast_names, labelled_names, scored_names
 
 
 class TrainingRows(Protocol):
@@ -28,6 +27,9 @@ class TrainingRows(Protocol):
 
     def batches(self, epoch: int) -> Sequence[Batch]:
         """The batches of one epoch."""
+
+    def names(self, batch: Batch) -> Sequence[str]:
+        """The batch's rows as the user knows them: query and document ids, or row numbers."""
 
 
 def training_rows(data: Dataset, config: TrainConfig, recipe: Recipe) -> TrainingRows:
@@ -43,6 +45,7 @@ class ContrastRows:
     """One row per query and relevant document; a batch holds no query and no positive twice."""
 
     def __init__(self, data: Retrieval, config: TrainConfig, recipe: Recipe) -> None:
+        self._data = data
         self.pool = TextPool()
         self._seed = config.seed
         self._batch_size = recipe.batch_size
@@ -56,6 +59,7 @@ class ContrastRows:
         self._edges: list[tuple[int, int]] = []
         self._known: dict[int, set[int]] = {}
         self._given: dict[int, list[int]] = {}
+        self._scores: dict[int, dict[int, float]] = {}
         for query, grades in data.qrels.items():
             anchor = self.pool.add(data.queries[query], Role.QUERY)
             relevant = [document(name) for name, grade in grades.items() if grade > 0]
@@ -63,7 +67,10 @@ class ContrastRows:
             self._edges += [(anchor, number) for number in relevant]
             negatives = [document(name) for name in data.negatives.get(query, ())]
             self._given.setdefault(anchor, []).extend(negatives)
+            scored = {documents[name]: s for name, s in data.scores.get(query, {}).items() if name in documents}
+            self._scores.setdefault(anchor, {}).update(scored)
         self._max_negatives = config.max_negatives
+        self._span = _span(self._scores)
 
     def __len__(self) -> int:
         return len(self._edges)
@@ -73,7 +80,13 @@ class ContrastRows:
         random = np.random.default_rng([self._seed, epoch])
         shuffled = [self._edges[i] for i in random.permutation(len(self._edges))]
         groups = _without_repeats(shuffled, self._batch_size)
-        return [self._batch(group, random) for group in groups if len(group) > 1 or self._has_negatives(group)]
+        useful = [group for group in groups if len(group) > 1 or self._has_negatives(group)]
+        # A generator a batch, so that a batch can be made when its turn comes: its masks are [B, C].
+        return _Batches(len(useful), lambda i: self._batch(useful[i], np.random.default_rng([self._seed, epoch, i])))
+
+    def names(self, batch: Batch) -> Sequence[str]:
+        """`QUERY_ID DOCUMENT_ID` of each row."""
+        return contrast_names(self._data, self.pool.add, batch)
 
     def _has_negatives(self, group: Sequence[tuple[int, int]]) -> bool:
         return any(self._given[anchor] for anchor, _ in group)
@@ -91,14 +104,29 @@ class ContrastRows:
         if given:
             marked[tuple(np.array(given).T)] = True
         texts, positions = _unique([*(anchor for anchor, _ in group), *candidates])
-        contrast = Contrast(positions[: len(group)], positions[len(group) :], known, marked & ~known)
+        scores = self._scored(group, candidates)
+        contrast = Contrast(positions[: len(group)], positions[len(group) :], known, marked & ~known, scores)
         return Batch(texts, contrast, len(group))
+
+    def _scored(self, group: Sequence[tuple[int, int]], candidates: Mapping[int, int]) -> PairScores | None:
+        """The scores that the data gives for anchors of the group and candidates of the batch."""
+        found = [
+            (row, candidates[document], score / self._span)
+            for row, (anchor, _) in enumerate(group)
+            for document, score in self._scores[anchor].items()
+            if document in candidates
+        ]
+        if not found:
+            return None
+        rows, columns, values = zip(*found, strict=True)
+        return PairScores(np.array(rows, np.int64), np.array(columns, np.int64), np.array(values, np.float32))
 
 
 class ScoredRows:
     """Scored pairs, shuffled; both texts are encoded as documents, since neither asks for the other."""
 
     def __init__(self, data: Scored, config: TrainConfig, recipe: Recipe) -> None:
+        self._data = data
         self.pool = TextPool()
         self._seed = config.seed
         self._batch_size = recipe.batch_size
@@ -116,6 +144,10 @@ class ScoredRows:
         starts = range(0, len(order), self._batch_size)
         return [self._batch(order[start : start + self._batch_size]) for start in starts]
 
+    def names(self, batch: Batch) -> Sequence[str]:
+        """Row numbers."""
+        return scored_names(self._data, self.pool.add, batch)
+
     def _batch(self, rows: Positions) -> Batch:
         texts, positions = _unique([*self._first[rows].tolist(), *self._second[rows].tolist()])
         return Batch(texts, Grades(positions[: len(rows)], positions[len(rows) :], self._gold[rows]), len(rows))
@@ -125,9 +157,11 @@ class LabelledRows:
     """Labelled texts, several of one label in each batch, so that there is something to pull together."""
 
     def __init__(self, data: Labelled, config: TrainConfig, recipe: Recipe) -> None:
+        self._data = data
         self.pool = TextPool()
         self._seed = config.seed
         self._batch_size = recipe.batch_size
+        self._texts_per_label = config.texts_per_label
         numbers = {label: number for number, label in enumerate(sorted({text.label for text in data.texts}))}
         if len(numbers) < 2:
             raise TrainingError("The training rows have only one label.", "Give texts of at least two labels.")
@@ -148,15 +182,45 @@ class LabelledRows:
         groups: list[list[int]] = []
         for texts in self._by_label:
             shuffled = [texts[i] for i in random.permutation(len(texts))]
-            groups += [shuffled[i : i + _TEXTS_PER_LABEL] for i in range(0, len(shuffled), _TEXTS_PER_LABEL)]
+            starts = range(0, len(shuffled), self._texts_per_label)
+            groups += [shuffled[i : i + self._texts_per_label] for i in starts]
         groups = [groups[i] for i in random.permutation(len(groups))]
-        per_batch = max(self._batch_size // _TEXTS_PER_LABEL, 2)
+        per_batch = max(self._batch_size // self._texts_per_label, 2)
         batches = [groups[i : i + per_batch] for i in range(0, len(groups), per_batch)]
         return [self._batch([text for group in batch for text in group]) for batch in batches]
+
+    def names(self, batch: Batch) -> Sequence[str]:
+        """Row numbers."""
+        return labelled_names(self._data, self.pool.add, batch)
 
     def _batch(self, texts: list[int]) -> Batch:
         labels = np.array([self._label_of[text] for text in texts], dtype=np.int64)
         return Batch(np.array(texts, dtype=np.int64), Classes(np.arange(len(texts)), labels), len(texts))
+
+
+class _Batches(Sequence[Batch]):
+    """Batches that are made each time they are asked for."""
+
+    def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
+        self._count = count
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Batch: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Batch]: ...
+    def __getitem__(self, place: int | slice) -> Batch | list[Batch]:
+        places = range(self._count)[place]
+        return self._make(places) if isinstance(places, int) else [self._make(i) for i in places]
+
+
+def _span(scores: Mapping[int, Mapping[int, float]]) -> float:
+    """Distance from the lowest to the highest of all scores; 1 where there is none."""
+    values = [score for found in scores.values() for score in found.values()]
+    return (max(values) - min(values) if values else 0.0) or 1.0
 
 
 def _without_repeats(edges: Iterable[tuple[int, int]], size: int) -> list[list[tuple[int, int]]]:

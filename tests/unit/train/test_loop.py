@@ -15,7 +15,7 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import Interrupted, TrainingError
 from vectune.records import Kind, Retrieval
 from vectune.train.checkpoints import Checkpoints
-from vectune.train.interpolate import choose_share, copy_weights
+from vectune.train.interpolate import Guard, Tried, choose_share, copy_weights
 from vectune.train.loop import Surroundings, Trained, Trainer
 from vectune.train.recipe import resolve_recipe
 from vectune.train.rows import training_rows
@@ -153,10 +153,30 @@ def test_interpolation_takes_what_dev_likes_best(tiny_model_folder: Path) -> Non
     scores = iter([0.2, 0.8, 0.5])
     share, tried = choose_share(encoder.model, base, tuned, (0.25, 0.5, 1.0), lambda: next(scores))
     assert share == 0.5
-    assert tried == {0.25: 0.2, 0.5: 0.8, 1.0: 0.5}
+    assert tried == {0.25: Tried(0.2, None), 0.5: Tried(0.8, None), 1.0: Tried(0.5, None)}
     for name, value in copy_weights(encoder.model).items():
         expected = base[name] + 0.5 if value.is_floating_point() else base[name]
         torch.testing.assert_close(value, expected)
+
+
+@pytest.mark.parametrize(("most_lost", "expected"), [(0.5, 1.0), (0.3, 0.5), (0.05, 0.25)])
+def test_the_guard_leaves_out_shares_that_lose_too_much(
+    tiny_model_folder: Path, most_lost: float, expected: float
+) -> None:
+    """The best score wins among the shares that keep enough; where none does, the smallest is taken."""
+    encoder = load_encoder(str(tiny_model_folder))
+    base = copy_weights(encoder.model)
+    tuned = {name: value + 1 if value.is_floating_point() else value for name, value in base.items()}
+    name = next(name for name, value in base.items() if value.is_floating_point())
+
+    def share() -> float:
+        return float((encoder.model.state_dict()[name] - base[name]).flatten()[0])
+
+    guard = Guard(lambda: 0.9 - 0.4 * share(), most_lost)
+    chosen, tried = choose_share(encoder.model, base, tuned, (0.25, 0.5, 1.0), share, guard)
+    assert chosen == expected
+    assert share() == pytest.approx(expected)
+    assert tried[1.0].kept == pytest.approx(0.5)
 
 
 def test_a_tie_goes_to_the_larger_share(tiny_model_folder: Path) -> None:

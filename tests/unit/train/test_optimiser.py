@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from vectune.config import TrainConfig
-from vectune.train.optimiser import build_optimiser, learning_rate
+from vectune.train.optimiser import build_optimiser, learning_rate, make_tables_sparse
 
 
 def test_rate_climbs_and_falls() -> None:
@@ -36,3 +37,38 @@ def test_only_matrices_decay() -> None:
     assert {id(weight) for weight in plain["params"]} == {
         id(model["table"].weight), id(model["layer"].bias), id(model["norm"].weight), id(model["norm"].bias),
     }  # fmt: skip
+
+
+def test_large_tables_move_their_seen_rows_alone() -> None:
+    """A vocabulary's gradient has the rows of the batch; these move as under dense AdamW, the others stay."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"words": nn.Embedding(5000, 4), "kinds": nn.Embedding(2, 4), "layer": nn.Linear(4, 4)})
+    dense = {name: value.clone() for name, value in model.state_dict().items()}
+    ids = torch.tensor([3, 4999, 3])
+    results = []
+    for sparse in (True, False):
+        model.load_state_dict(dense)
+        if sparse:
+            make_tables_sparse(model)
+        model["words"].sparse = sparse
+        optimiser = build_optimiser(model, TrainConfig(weight_decay=0.1))
+        for group in optimiser.param_groups:
+            group["lr"] = 0.01
+        model.zero_grad()
+        (model["layer"](model["words"](ids) + model["kinds"](ids % 2)) ** 2).sum().backward()
+        assert model["words"].weight.grad.is_sparse is sparse
+        assert not model["kinds"].weight.grad.is_sparse
+        optimiser.step()
+        results.append({name: value.clone() for name, value in model.state_dict().items()})
+    for name, value in results[0].items():
+        torch.testing.assert_close(value, results[1][name])
+    moved = (results[0]["words.weight"] != dense["words.weight"]).any(dim=1).nonzero().flatten()
+    assert moved.tolist() == [3, 4999]
+
+
+def test_frozen_and_small_tables_stay_dense() -> None:
+    """Only a table that is trained and large is worth it."""
+    model = nn.ModuleDict({"frozen": nn.Embedding(5000, 2), "small": nn.Embedding(100, 2)})
+    model["frozen"].weight.requires_grad_(False)
+    make_tables_sparse(model)
+    assert [module.sparse for module in model.values()] == [False, False]

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.tiny_model import save_tiny_model
 from vectune.encode.loading import load_encoder
 from vectune.records import Role
@@ -29,3 +32,15 @@ def test_texts_are_cut(tiny_model_folder: Path) -> None:
     pool.add("sun1 " * 40, Role.DOCUMENT)
     pool.add("sun1", Role.QUERY)
     assert pool.tokenize(load_encoder(str(tiny_model_folder)), 10).lengths.tolist() == [10, 3]
+
+
+def test_vectors_come_in_the_order_of_the_numbers() -> None:
+    """Blocks that follow one another hold each text's vector at its number, queries and documents apart."""
+    pool, encoder = TextPool(), HashEncoder(dim=8)
+    texts = [f"w{number}" for number in range(5000)]
+    for number, text in enumerate(texts):
+        pool.add(text, Role.QUERY if number % 3 else Role.DOCUMENT)
+    blocks = list(pool.encode(encoder))
+    assert len(blocks) == 2
+    assert (np.concatenate(blocks) == encoder.encode(texts)).all()
+    assert [text for _, text in pool] == texts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,6 +97,33 @@ def test_a_negative_that_is_a_positive_of_the_batch_is_not_encoded_twice() -> No
     assert contrast(batch).given.sum() == 1
 
 
+def test_scores_of_the_data_travel_with_the_batch() -> None:
+    """Scores stand at their anchor and candidate, brought to a span of 1 over all rows; without any there are none."""
+    data = replace(
+        retrieval([(0, 0), (1, 1), (2, 2)], {"q0": ("d5",), "q1": ("d0",)}),
+        scores={"q0": {"d0": 9.0, "d5": 5.0}, "q1": {"d1": 4.0, "d0": -1.0, "d9": 3.0}},
+    )
+    rows = ContrastRows(data, CONFIG, RECIPE)
+    names = [text for _, text in rows.pool]
+    (batch,) = rows.batches(0)
+    part = contrast(batch)
+    assert part.scores is not None
+    found = {
+        (names[batch.texts[part.anchors[row]]], names[batch.texts[part.candidates[column]]]): float(value)
+        for row, column, value in zip(part.scores.rows, part.scores.columns, part.scores.values, strict=True)
+    }
+    assert found == pytest.approx(
+        {
+            ("query q0", "document 0"): 0.9,
+            ("query q0", "document 5"): 0.5,
+            ("query q1", "document 1"): 0.4,
+            ("query q1", "document 0"): -0.1,
+        }
+    )
+    (plain,) = ContrastRows(retrieval([(0, 0), (1, 1)]), CONFIG, RECIPE).batches(0)
+    assert contrast(plain).scores is None
+
+
 def test_scored_pairs_share_texts() -> None:
     """A sentence that is in two pairs of a batch is encoded once."""
     data = Scored((ScoredPair("a", "b", 0.1), ScoredPair("a", "c", 0.9)))
@@ -112,6 +141,18 @@ def test_labelled_batches_hold_several_texts_of_a_label() -> None:
     for batch in batches:
         assert isinstance(batch.arrangement, Classes)
         assert np.bincount(batch.arrangement.labels).max() >= 2
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_texts_of_one_label_come_in_groups_of_the_wanted_size(count: int) -> None:
+    """With `texts_per_label` of 8 a batch of 16 holds two labels, with 2 up to eight."""
+    texts = tuple(LabelledText(f"text {label} {i}", label) for label in "abcdefgh" for i in range(8))
+    config, recipe = TrainConfig(texts_per_label=count), Recipe("supervised_contrastive", 1, 16, 1e-4)
+    for batch in LabelledRows(Labelled(texts), config, recipe).batches(0):
+        assert isinstance(batch.arrangement, Classes)
+        counts = np.bincount(batch.arrangement.labels)
+        assert len(batch.texts) == 16
+        assert (counts[counts > 0] % count == 0).all()
 
 
 def test_one_label_alone_is_refused() -> None:

@@ -7,14 +7,23 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+_LARGE = 4096
 
 
 def matryoshka(vectors: Tensor, dims: Sequence[int], loss: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean of `loss` over the first d values of `vectors` [T, D], scaled back to L2 norm 1, for each d of `dims`.
 
-    Costs one forward pass of the model whatever the number of dims. Without dims it is `loss` itself.
+    Costs one forward pass of the model whatever the number of dims. Without dims it is `loss` itself. From 4,096 texts
+    on, only one dim's similarities [T, T] are in memory at a time; each is then computed twice.
     """
     if not dims:
         return loss(vectors)
-    losses = [loss(vectors if dim == vectors.shape[1] else F.normalize(vectors[:, :dim], dim=1)) for dim in dims]
+
+    def at(dim: int) -> Tensor:
+        return loss(vectors if dim == vectors.shape[1] else F.normalize(vectors[:, :dim], dim=1))
+
+    large = vectors.shape[0] >= _LARGE
+    losses = [checkpoint(at, dim, use_reentrant=False) if large else at(dim) for dim in dims]
     return torch.stack(losses).mean()

@@ -1,0 +1,1 @@
+"""What is trained: all weights, low-rank updates, or a token table; one file a method."""

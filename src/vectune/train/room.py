@@ -1,0 +1,117 @@
+"""How much of a step is kept in memory at once: micro-batches, and groups of them whose activations stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vectune.config.train import TrainConfig
+from vectune.encode.precision import autocast, resolve_precision
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
+from vectune.train.attention import training_attention
+
+_GIB = 2**30
+_CPU_GIB = 3.0
+_GPU_SHARE = 0.5
+_PROBE_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Room:
+    """Tokens of one micro-batch, and tokens whose activations are kept at the same time; both count padding.
+
+    `halvings` is how often both were halved because memory ran out, `everything_checkpointed` whether activation
+    checkpointing had to come on for all texts as well.
+    """
+
+    micro_batch_tokens: int
+    kept_tokens: int
+    halvings: int = 0
+    everything_checkpointed: bool = False
+
+    def halved(self) -> Room:
+        """Half of it."""
+        return Room(max(self.micro_batch_tokens // 2, 1), max(self.kept_tokens // 2, 1), self.halvings + 1)
+
+    def checkpointed(self) -> Room:
+        """The same, with activation checkpointing of all texts."""
+        return Room(self.micro_batch_tokens, self.kept_tokens, self.halvings, everything_checkpointed=True)
+
+    def groups(self, lengths: Indices, prompts: Indices) -> list[list[Indices]]:
+        """Positions of texts of these lengths, longest first: micro-batches, and groups of them that fit together.
+
+        One group where all fit; else groups of half the room, since a step that is computed twice anyway gains little
+        from more. A text alone may be too long for either; it is then a micro-batch and a group of its own.
+        """
+        half = max(self.kept_tokens // 2, 1)
+        parts = list(micro_batches(lengths, min(self.micro_batch_tokens, half), prompts))
+        padded = [len(part) * int(lengths[part].max(initial=1)) for part in parts]
+        limit = self.kept_tokens if sum(padded) <= self.kept_tokens else half
+        groups: list[list[Indices]] = []
+        held = 0
+        for part, tokens in zip(parts, padded, strict=True):
+            if not groups or held + tokens > limit:
+                groups.append([])
+                held = 0
+            groups[-1].append(part)
+            held += tokens
+        return groups
+
+
+def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> Room:
+    """The room that the settings give this model; the free memory of the moment plays no part.
+
+    So a resumed run takes the same path as the one that was interrupted.
+    """
+    try:
+        per_token = bytes_per_token(encoder, tokens, config)
+    except torch.OutOfMemoryError:
+        return Room(config.micro_batch_tokens, 1)  # one text at a time, and layers computed twice: what costs least
+    limit = config.activation_gib or _default_gib(encoder.device)
+    return Room(config.micro_batch_tokens, max(int(limit * _GIB / max(per_token, 1.0)), 1))
+
+
+def bytes_per_token(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> float:
+    """Bytes of activations that the backward pass needs of one token, tried with the longest text, cut at 512 tokens.
+
+    Attention may need more of a token the longer its text. The difference between two such texts and one, so that what
+    is kept once for all texts does not count.
+    """
+    if not len(tokens):
+        return 0.0
+    longest = int(np.argmax(tokens.lengths))
+    start, stop = tokens.offsets[longest : longest + 2].tolist()
+    ids = tokens.ids[start : min(stop, start + _PROBE_TOKENS)].tolist()
+    texts = pack([ids, ids], prompt_length=int(tokens.prompt_lengths[longest]))
+    one, two = (_kept_bytes(encoder, texts, np.arange(count), config) for count in (1, 2))
+    return (two - one) / max(len(ids), 1)
+
+
+def _kept_bytes(encoder: SentenceEncoder, tokens: Tokens, rows: Indices, config: TrainConfig) -> int:
+    """Bytes that autograd keeps after a forward pass over `rows`, each block of memory once, weights left out."""
+    weights = {weight.untyped_storage().data_ptr() for weight in encoder.model.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(value: Tensor) -> Tensor:
+        if value.layout is torch.strided and (block := value.untyped_storage()).data_ptr() not in weights:
+            kept[block.data_ptr()] = block.nbytes()
+        return value
+
+    precision = resolve_precision(config.precision, encoder.device)
+    devices = [encoder.device] if encoder.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        attention = training_attention(encoder.model, precision, encoder.device)
+        with attention, autocast(precision, encoder.device):
+            vectors = encoder.forward(tokens, rows)
+        assert vectors is not None  # its graph holds every block until here, so that no address comes twice
+    return sum(kept.values())
+
+
+def _default_gib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory * _GPU_SHARE / _GIB
+    return _CPU_GIB
