@@ -1,0 +1,117 @@
+"""What a client may set of a job, and which settings of training it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from vectune.config import TrainConfig
+from vectune.jobs.refusals import BadParameter
+
+AUTO = "auto"
+_MOST_EPOCHS = 1000
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A hyperparameter of the reference: `auto`, or a number of a range."""
+
+    setting: str
+    low: float
+    high: float
+    whole: bool = False
+    least: int = 0
+    """What the setting is at least: batches of one row are taken as batches of two, since training compares rows."""
+
+    def value(self, name: str, given: Any) -> Any:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise BadParameter(f"`{name}` is {given!r}.", "Give a number, or auto.", name)
+        if not self.low < given <= self.high:  # NaN is in no range
+            raise BadParameter(f"`{name}` is {given}.", f"Give more than {self.low:g} and at most {self.high:g}.", name)
+        if self.whole and given != int(given):
+            raise BadParameter(f"`{name}` is {given}.", "Give a whole number, or auto.", name)
+        return max(int(given), self.least) if self.whole else float(given)
+
+
+_NUMBERS = {
+    "n_epochs": _Number("epochs", 0, _MOST_EPOCHS),
+    "batch_size": _Number("batch_size", 0, 4096, whole=True, least=2),
+    "learning_rate_multiplier": _Number("learning_rate_multiplier", 0, 1e6),
+}
+_SETTINGS = {
+    "method": "method",
+    "dimensions": "dims",
+    **{
+        name: name
+        for name in (
+            "loss", "learning_rate", "warmup", "weight_decay", "temperature", "margin", "symmetric", "max_negatives",
+            "max_tokens", "texts_per_label", "evals_per_epoch", "patience", "interpolation", "lora_rank", "lora_alpha",
+            "adapter_rank", "static_dim", "static_words",
+        )
+    },
+}  # fmt: skip
+"""Hyperparameters of ours to the settings of training that they are."""
+UNUSED = (
+    "prompt_loss_weight", "compute_classification_metrics", "classification_n_classes",
+    "classification_positive_class", "classification_betas",
+)  # fmt: skip
+"""Hyperparameters of the interface before this one that mean nothing to embedding models."""
+
+
+def check(given: Mapping[str, Any], path: str = "hyperparameters", *, legacy: bool = False) -> dict[str, Any]:
+    """`given` with `auto` for what it leaves out of the reference's three; `path` is where it stands in the request.
+
+    With `legacy` the hyperparameters of UNUSED are taken too. Raises BadParameter with the path of the first key that
+    is unknown or whose value can't be used.
+    """
+    known = [*_NUMBERS, *_SETTINGS, *(UNUSED if legacy else ())]
+    for name in given:
+        if name not in known:
+            raise BadParameter(
+                f"`{path}.{name}` is no hyperparameter.", f"There are: {', '.join(known)}.", f"{path}.{name}"
+            )
+    kept = dict.fromkeys(_NUMBERS, AUTO) | {name: value for name, value in given.items() if value is not None}
+    _settings(kept, f"{path}.")
+    return kept
+
+
+def train_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Names and values of TrainConfig that checked hyperparameters stand for; what is `auto` is left out."""
+    return _settings(hyperparameters, "hyperparameters.")
+
+
+def unused(hyperparameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of the hyperparameters that change nothing."""
+    return tuple(name for name in hyperparameters if name in UNUSED)
+
+
+def _settings(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    found = {
+        known.setting: known.value(prefix + name, given[name])
+        for name, known in _NUMBERS.items()
+        if given.get(name, AUTO) != AUTO
+    }
+    found |= {setting: given[name] for name, setting in _SETTINGS.items() if given.get(name, AUTO) != AUTO}
+    if isinstance(found.get("dims"), int):
+        found["dims"] = [found["dims"]]
+    try:
+        TrainConfig.model_validate(found)
+    except ValidationError as error:
+        raise _refusal(error.errors(), prefix) from error
+    return found
+
+
+def _refusal(problems: Iterable[Any], prefix: str) -> BadParameter:
+    names = {setting: name for name, setting in _SETTINGS.items()}
+    names |= {known.setting: name for name, known in _NUMBERS.items()}
+    said, params = [], []
+    for problem in problems:
+        setting, *deeper = problem["loc"]
+        param = ".".join([prefix + names[setting], *(str(part) for part in deeper)])
+        message = problem["msg"].removeprefix("Value error, ")
+        said.append(f"`{param}` is {problem['input']!r}: {message[0].lower()}{message[1:]}")
+        params.append(param)
+    return BadParameter(f"{'; '.join(said)}.", "The reference of TrainConfig says what each takes.", params[0])

@@ -1,0 +1,134 @@
+"""The models that answer to a name: bases, tuned models, and checkpoints of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, or_, select
+
+from vectune.config.workflow import PACKAGED_MODEL
+from vectune.errors import NotFound
+from vectune.jobs.database import Database
+from vectune.jobs.job import OVER
+from vectune.jobs.refusals import InUse, Refused
+from vectune.jobs.schema import jobs, models
+
+OWNER = "vectune"
+MODELS = "models"
+"""The folder under the home folder that tuned models lie in."""
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that embeds under the name `id`. `base` is what it was tuned from; empty for a base itself.
+
+    `dims` are the Matryoshka dimensions it was trained for; `created_at` is in seconds since 1970.
+    """
+
+    id: str
+    owned_by: str
+    created_at: int
+    base: str = ""
+    job: str | None = None
+    dims: tuple[int, ...] = ()
+
+
+def model_name(model: str, project: str, suffix: str | None, job: str) -> str:
+    """`ft:BASE:PROJECT:SUFFIX:ID` as clients know it; ID is the end of the job's id, SUFFIX may be empty."""
+    base = model.split(":")[1] if model.startswith("ft:") else model
+    return f"ft:{base}:{project}:{_UNSAFE.sub('-', suffix or '')}:{job[-8:]}"
+
+
+class ModelRegistry:
+    """Names to models: those of `bases` and `aliases` (name to what it stands for) for everyone, tuned ones by project.
+
+    Tuned models lie below `home`. Only named bases are ever loaded: a client can't point at a path of its own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        home: Path,
+        *,
+        aliases: Mapping[str, str] | None = None,
+        bases: tuple[str, ...] = (PACKAGED_MODEL,),
+    ) -> None:
+        self._database = database
+        self._home = Path(home)
+        self._aliases = dict(aliases or {})
+        self._bases = bases
+
+    def list(self, project: str) -> tuple[ServedModel, ...]:
+        """Bases and aliases, then the project's tuned models, newest first; checkpoints are not listed."""
+        wanted = select(models).where(models.c.project == project, models.c.step.is_(None))
+        with self._database.session(write=False) as connection:
+            rows = connection.execute(wanted.order_by(models.c.number.desc())).all()
+        return (*(self._base(name) for name in self._base_names()), *(_served(row) for row in rows))
+
+    def get(self, project: str, name: str) -> ServedModel:
+        """What is known of the model called `name`; NotFound when the project has none."""
+        if name in self._base_names():
+            return self._base(name)
+        with self._database.session(write=False) as connection:
+            return _served(_row(connection, project, name))
+
+    def resolve(self, project: str, name: str) -> Path | str:
+        """What loads the model called `name`: a folder, or the name of a base that `resolve_model` knows.
+
+        `name` is a base, an alias, a tuned model's `ft:...`, the id of its job, or either with `:ckpt-step-N`.
+        Raises NotFound when the project has no such model.
+        """
+        if name in self._base_names():
+            return self._aliases.get(name, name)
+        with self._database.session(write=False) as connection:
+            return self._home / str(_row(connection, project, name).location)
+
+    def is_alias(self, name: str) -> bool:
+        """Whether another model answers to `name` here."""
+        return self._aliases.get(name, name) != name
+
+    def delete(self, project: str, name: str) -> None:
+        """Remove a tuned model and its checkpoints.
+
+        Raises Refused for a base, InUse while a job that is not over starts from it, NotFound without such a model.
+        """
+        if name in self._base_names():
+            raise Refused(f"{name} is a base model.", "Only tuned models can be deleted.")
+        with self._database.session() as connection:
+            row = _row(connection, project, name)
+            related = connection.execute(select(models).where(models.c.job == row.job)).all()
+            gone = related if row.step is None else [row]
+            folders = [self._home / each.location for each in gone]
+            started = jobs.c.base.in_([str(folder) for folder in folders])
+            holder = connection.execute(select(jobs.c.id).where(started, jobs.c.status.not_in(OVER))).first()
+            if holder is not None:
+                raise InUse(f"The job {holder.id} starts from {name}.", "Wait until it is over, or cancel it.")
+            connection.execute(delete(models).where(models.c.id.in_([each.id for each in gone])))
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _base_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._bases, *self._aliases)))
+
+    def _base(self, name: str) -> ServedModel:
+        return ServedModel(name, OWNER, 0)
+
+
+def _row(connection: Connection, project: str, name: str) -> Row[Any]:
+    job, _, step = name.partition(":ckpt-step-")
+    of_job = (models.c.job == job) & (models.c.step == int(step) if step.isdecimal() else models.c.step.is_(None))
+    wanted = select(models).where(models.c.project == project, or_(models.c.id == name, of_job))
+    row = connection.execute(wanted).first()
+    if row is None:
+        raise NotFound(f"There is no model {name}.", "GET /v1/models lists those there are.")
+    return row
+
+
+def _served(row: Row[Any]) -> ServedModel:
+    return ServedModel(row.id, row.project, row.created_at, row.base, row.job, tuple(row.dims))

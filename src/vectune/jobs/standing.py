@@ -1,0 +1,60 @@
+"""Where a job stands while it runs: what the workflow tells of its progress, kept for whoever asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_FORWARD = 3.0
+"""How much faster texts are encoded than trained on, about: a backward pass costs two forward ones."""
+
+
+@dataclass
+class Standing:
+    """A Progress that remembers: the stage, how far it is, what was noted, and how fast training goes."""
+
+    clock: Callable[[], float] = time.monotonic
+    name: str = ""
+    done: int = 0
+    total: int | None = None
+    total_steps: int | None = None
+    loss: float | None = None
+    notes: list[str] = field(default_factory=list)
+    _steps: int = 0
+    _first: float = 0.0
+    _latest: float = 0.0
+    _rows_per_second: float = 0.0
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """A new stage begins."""
+        self.name, self.done, self.total = name, 0, total
+        if name == "train":
+            self.total_steps, self._steps = total, 0
+
+    def advance(self, amount: int = 1, **values: float) -> None:
+        """The stage is `amount` further; `loss` comes with each step of training."""
+        self.done += amount
+        if "loss" not in values:
+            return
+        self.loss = values["loss"]
+        self._latest = self.clock()
+        self._first = self._first if self._steps else self._latest
+        self._steps += 1
+        self._rows_per_second = values.get("rows_per_second", self._rows_per_second)
+
+    def note(self, message: str) -> None:
+        """Something worth an event."""
+        self.notes.append(message)
+
+    def seconds_left(self, num_units: int, num_judged: int) -> float | None:
+        """Seconds until the job is done, about; None before the second step, and when training is over.
+
+        The steps that are left go as fast as those before them. Judging encodes twice: `num_judged` units of the test
+        and at most a document for each of all `num_units` units.
+        """
+        if self.name != "train" or self._steps < 2 or self.total is None:
+            return None
+        step = (self._latest - self._first) / (self._steps - 1)
+        judging = 2 * (num_units + num_judged) / (2 * _FORWARD * max(self._rows_per_second, 1e-9))
+        return max(self.total - self.done, 0) * step + judging

@@ -1,0 +1,114 @@
+"""A process that runs jobs: `python -m vectune.jobs.worker --home DIR --database URL --files URL`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vectune.config.jobs import JobsConfig
+from vectune.config.load import parse_config
+from vectune.errors import StorageError
+from vectune.jobs.database import Database
+from vectune.jobs.files import FileStore
+from vectune.jobs.job import CANCELLED, Job
+from vectune.jobs.leases import Leases
+from vectune.jobs.running import Workshop, clear_cancelled, run_job
+from vectune.jobs.watch import LOST, Deadline
+
+_log = logging.getLogger(__name__)
+STOPPED = 75
+"""Exit status of a worker that had to end itself because a job did not stop in time (EX_TEMPFAIL)."""
+
+
+def work(shop: Workshop, ending: threading.Event) -> None:
+    """Take jobs and run them until `ending` is set, or the process that started this one is gone."""
+    while not shop.ending():
+        try:
+            job = shop.leases.take()
+        except StorageError:
+            _log.exception("the database could not be asked for a job; it is asked again")
+            job = None
+        if job is None:
+            ending.wait(shop.config.poll_seconds)
+        else:
+            _log.info("the job %s begins", job.id)
+            run_job(job, shop)
+
+
+def worker_name() -> str:
+    """A name that no other worker has, here or on another machine."""
+    return f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
+
+
+def default_threads() -> int:
+    """Half of the cores: the other half answers embeddings meanwhile."""
+    return max(len(os.sched_getaffinity(0)) // 2, 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the arguments and work until asked to end (SIGTERM, SIGINT) or the parent is gone."""
+    given = _parser().parse_args(arguments)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = parse_config(JobsConfig, _content(given.config), "--config")
+    config = config.model_copy(update={"threads": config.threads or default_threads()})
+    os.nice(config.nice)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    database = Database(given.database)
+    name = given.name or worker_name()
+    leases = Leases(database, name, config.lease_seconds, config.most_crashes)
+    files = FileStore(database, given.files)
+    home = Path(given.home)
+    shop = Workshop(home, files, leases, config, _ends(ending, given.parent), lambda job: _give_up(job, home, leases))
+    work(shop, ending)
+    database.close()
+
+
+def _ends(ending: threading.Event, parent: int | None) -> Callable[[], bool]:
+    """Whether to end: asked to, or whoever started this process is gone."""
+    return lambda: ending.is_set() or (parent is not None and os.getppid() != parent)
+
+
+def _give_up(job: Job, home: Path, leases: Leases) -> Deadline:
+    """What to do when the work on `job` does not stop: say where it stands and end the process, training and all."""
+
+    def give_up(wanted: str) -> None:
+        _log.warning("the job %s did not stop in time (%s): its worker ends", job.id, wanted)
+        if wanted == CANCELLED:
+            clear_cancelled(job, home)
+        if wanted != LOST:
+            leases.let_go(job.id)
+        os._exit(STOPPED)
+
+    return give_up
+
+
+def _content(config: str) -> dict[str, object]:
+    import orjson
+
+    found = orjson.loads(config)
+    return dict(found)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vectune.jobs.worker", description=__doc__)
+    parser.add_argument("--home", required=True, help="folder of jobs and tuned models")
+    parser.add_argument("--database", required=True, help="URL of the database")
+    parser.add_argument("--files", required=True, help="folder or fsspec URL of uploaded files")
+    parser.add_argument("--config", default="{}", help="settings of JobsConfig as a JSON object")
+    parser.add_argument("--name", help="name of this worker, unlike that of any other")
+    parser.add_argument("--parent", type=int, help="process that this one ends with")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

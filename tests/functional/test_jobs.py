@@ -1,0 +1,163 @@
+"""Jobs in processes of their own: killed, cancelled and paused at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.word_rows import code_pairs
+from tests.unit.jobs.conftest import PROJECT, Stores, stores
+from vectune.config.jobs import JobsConfig
+from vectune.jobs.job import OVER, Event, Job
+from vectune.jobs.worker import main
+from vectune.store.run_folder import run_name
+
+__all__ = ["stores"]
+QUICK = JobsConfig(
+    threads=1, nice=0, poll_seconds=0.1, lease_seconds=1, checkpoint_steps=5, general=False, most_crashes=50
+)
+LONG = {"n_epochs": 40, "patience": 1000}
+
+
+class Workers:
+    """Workers one after another, each a process that was forked from one that has loaded torch: they start at once."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(["vectune.jobs.worker", "vectune.workflows.tune"])
+        self._arguments = [
+            "--home", str(home), "--database", url, "--files", str(home / "files"), "--config", QUICK.model_dump_json()
+        ]  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """A worker begins."""
+        self._process = self._context.Process(target=main, args=(self._arguments,))
+        self._process.start()
+
+    def kill(self) -> None:
+        """End the worker at once, as the system does when memory runs out, and start another."""
+        self._process.kill()
+        self._process.join()
+        self.start()
+
+    def stop(self) -> None:
+        """Ask the worker to end, and wait until it has."""
+        self._process.terminate()
+        self._process.join(20)
+        assert self._process.exitcode == 0
+
+
+@pytest.fixture
+def workers(stores: Stores) -> Iterator[Workers]:
+    """A worker at work."""
+    found = Workers(stores.home, stores.url)
+    yield found
+    found.stop()
+
+
+def until(ask: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until the answer is yes."""
+    end = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def newest_step(stores: Stores, job: Job) -> int:
+    """The newest step of training that an event told of."""
+    return max((_step(event) for event in stores.jobs.events_since(PROJECT, job.id, 0)), default=-1)
+
+
+def test_job_outlives_its_workers(stores: Stores, workers: Workers) -> None:
+    """Workers killed at the start, in the middle and near the end: the job succeeds; nothing is missing or twice."""
+    job = stores.job(code_pairs(120), **LONG)
+    until(lambda: stores.jobs.get(PROJECT, job.id).status == "running")
+    workers.kill()
+    until(lambda: newest_step(stores, job) >= 20)
+    workers.kill()
+    until(lambda: newest_step(stores, job) >= 120)
+    workers.kill()
+    until(lambda: stores.jobs.get(PROJECT, job.id).status in OVER)
+
+    done = stores.jobs.get(PROJECT, job.id)
+    assert (done.status, done.error) == ("succeeded", None)
+    assert_whole(stores.jobs.events_since(PROJECT, job.id, 0))
+    assert_nothing_lost(stores, done)
+
+
+def test_cancel_stops_the_work_at_once(stores: Stores, workers: Workers) -> None:
+    """A cancelled job is over at once; its worker is free within five seconds, and what the job left is removed."""
+    job = stores.job(code_pairs(120), n_epochs=1000, patience=10_000)
+    until(lambda: newest_step(stores, job) >= 1)
+    folder = stores.home / "jobs" / job.id
+    assert folder.is_dir()
+    assert stores.jobs.cancel(PROJECT, job.id).status == "cancelled"
+    until(lambda: not folder.exists(), seconds=5)
+    assert stores.keys(job.id)[-1].startswith("cancelled")
+
+
+def test_pause_keeps_what_was_done(stores: Stores, workers: Workers) -> None:
+    """A job pauses within five seconds and, resumed, goes on from where it was to its end."""
+    job = stores.job(code_pairs(120), **LONG)
+    until(lambda: newest_step(stores, job) >= 20)
+    assert stores.jobs.pause(PROJECT, job.id).status == "pausing"
+    until(lambda: stores.jobs.get(PROJECT, job.id).status == "paused", seconds=5)
+    (checkpoint, *_) = sorted((stores.home / "jobs" / job.id).rglob("checkpoints/step-*"), reverse=True)
+    assert int(run_name(checkpoint).removeprefix("step-")) >= 20
+    stores.jobs.resume(PROJECT, job.id)
+    until(lambda: stores.jobs.get(PROJECT, job.id).status in OVER)
+    assert stores.jobs.get(PROJECT, job.id).status == "succeeded"
+    assert_whole(stores.jobs.events_since(PROJECT, job.id, 0))
+
+
+def assert_whole(events: tuple[Event, ...]) -> None:
+    """Events are numbered without a gap, none is there twice, and steps and evaluations rise to the last step."""
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    said = [event.message for event in events]
+    for once in (
+        "Files validated",
+        "Fine-tuning job started",
+        "Read 120 rows",
+        "Split: ",
+        "Verdict: ",
+        "The job has succ",
+    ):
+        assert len([message for message in said if message.startswith(once)]) == 1, once
+    training = [event for event in events if "training loss" in event.message]
+    evaluations = [event for event in events if "rows to select by" in event.message]
+    total = training[-1].data["total_steps"] if training[-1].data else 0
+    for told, distance in ((training, max(total // 20, 1)), (evaluations, None)):
+        steps = [_step(event) for event in told]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == total
+        if distance:
+            assert set(range(distance, total + 1, distance)) <= set(steps)
+    assert {_step(event) for event in evaluations} >= {0, total}
+    distances = {_step(after) - _step(before) for before, after in pairwise(evaluations)}
+    assert len(distances) <= 2  # the last evaluation may come early
+
+
+def assert_nothing_lost(stores: Stores, job: Job) -> None:
+    """The tuned model and the results are there, and no file that nobody knows of."""
+    metrics = b"".join(stores.files.chunks(PROJECT, job.result_files[0])).decode().splitlines()
+    steps = [int(line.split(",")[0]) for line in metrics[1:]]
+    assert steps == list(range(len(steps)))
+    listed = {file.id for file in stores.files.list(PROJECT).data}
+    assert listed == {job.training_file, *job.result_files}
+    assert {path.stem for path in (stores.home / "files").rglob("*") if path.is_file()} == listed
+    assert len(stores.jobs.checkpoints(PROJECT, job.id).data) == 3
+    assert len(list((stores.home / "models").iterdir())) == 4
+    model = stores.models.resolve(PROJECT, str(job.fine_tuned_model))
+    assert Path(model, "model.safetensors").is_file()
+    assert not [path for path in stores.home.rglob("*") if path.name.endswith(".partial")]
+
+
+def _step(event: Event) -> int:
+    found = (event.data or {}).get("step") if event.type == "metrics" else None
+    return -1 if found is None else int(found)

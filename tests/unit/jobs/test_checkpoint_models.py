@@ -1,0 +1,42 @@
+"""Models from the middle of a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.jobs.conftest import PROJECT, Stores
+from vectune.encode.loading import load_encoder
+from vectune.errors import NotFound
+from vectune.jobs.checkpoint_models import CheckpointModels
+from vectune.jobs.standing import Standing
+from vectune.records import Role
+
+
+def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> None:
+    """Each evaluation leaves a model with its metrics; the oldest go; a step that comes again changes nothing."""
+    job = stores.job()
+    leases = stores.leases()
+    leases.take()
+    leases.begin(job.id)
+    encoder = load_encoder(str(tiny_model_folder))
+    modules = len(encoder.model)
+    standing = Standing(loss=0.5)
+    keep = CheckpointModels(job, stores.home, leases, standing, 2)
+    for step in (5, 10, 15, 15):
+        keep(encoder, {"measure": "ndcg@10", "step": step, "epoch": step / 10, "score": 0.25, "best": True})
+    assert len(encoder.model) == modules
+    newest, oldest = stores.jobs.checkpoints(PROJECT, job.id).data
+    assert (newest.step_number, oldest.step_number) == (15, 10)
+    assert newest.metrics == {"step": 15, "train_loss": 0.5, "epoch": 1.5, "ndcg_at_10": 0.25}
+    saved = load_encoder(str(stores.models.resolve(PROJECT, newest.model_name)))
+    texts = ["red1 red2", "cat1"]
+    np.testing.assert_allclose(saved.encode(texts, Role.QUERY), encoder.encode(texts, Role.QUERY), atol=1e-6)
+    with pytest.raises(NotFound):
+        stores.models.resolve(PROJECT, f"{job.id}:ckpt-step-5")
+    assert {path.name for path in (stores.home / "models").iterdir()} == {f"{job.id}-step-{step}" for step in (10, 15)}
+    assert [key for key in stores.keys(job.id) if key.startswith("checkpoint")] == [
+        "checkpoint 5", "checkpoint 10", "checkpoint 15"
+    ]  # fmt: skip

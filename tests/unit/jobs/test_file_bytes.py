@@ -1,0 +1,67 @@
+"""Bytes there wholly or not at all, on any file system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from vectune.errors import ConfigError, NotFound, StorageError
+from vectune.jobs.file_bytes import FileBytes
+from vectune.jobs.refusals import TooLarge
+
+
+@pytest.fixture(params=["folder", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A folder, and a file system behind a URL."""
+    return str(tmp_path / "files") if request.param == "folder" else f"memory://{uuid4()}"
+
+
+def test_bytes_come_back(root: str) -> None:
+    """What was written in pieces is read whole, also by a path on this machine."""
+    kept = FileBytes(root)
+    assert kept.write("p/a.jsonl", iter([b"one", b"two"]), 100) == 6
+    assert b"".join(kept.read("p/a.jsonl")) == b"onetwo"
+    with kept.local("p/a.jsonl") as path:
+        assert path.read_bytes() == b"onetwo"
+        assert path.suffix == ".jsonl"
+
+
+def test_too_much_leaves_nothing(root: str) -> None:
+    """Beyond the limit the write stops, and nothing is left of it."""
+    kept = FileBytes(root)
+    with pytest.raises(TooLarge):
+        kept.write("p/a", iter([b"x" * 60, b"x" * 60]), 100)
+    with pytest.raises(NotFound):
+        list(kept.read("p/a"))
+
+
+def test_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    """When the source of the bytes fails, no half file and no leftover stays."""
+
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionError
+
+    kept = FileBytes(str(tmp_path))
+    with pytest.raises(StorageError):
+        kept.write("p/a", broken(), 100)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_removed_is_gone(root: str) -> None:
+    """What is removed can't be read; removing it again is fine."""
+    kept = FileBytes(root)
+    kept.write("p/a", iter([b"x"]), 100)
+    kept.remove("p/a")
+    kept.remove("p/a")
+    with pytest.raises(NotFound), kept.local("p/a"):
+        pass
+
+
+def test_unknown_file_system_is_refused() -> None:
+    """A URL of no known file system is refused."""
+    with pytest.raises(ConfigError):
+        FileBytes("nosuch://bucket")

@@ -1,0 +1,126 @@
+"""Files: kept whole, listed in order, belonging to one project, and not deleted from under a job."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import update
+
+from tests.unit.jobs.conftest import PROJECT, Stores
+from vectune.errors import Interrupted, NotFound
+from vectune.jobs.refusals import BadParameter, InUse, TooLarge
+from vectune.jobs.schema import files
+from vectune.monitor.progress import Silent, Stoppable
+
+
+def test_file_comes_back_as_it_was(stores: Stores) -> None:
+    """What is known of a file and its bytes are what was given."""
+    file = stores.files.create(PROJECT, "my rows.JSONL", "fine-tune", iter([b"{}\n"]), expires_after=3600)
+    assert (file.filename, file.purpose, file.bytes, file.status) == ("my rows.JSONL", "fine-tune", 3, "uploaded")
+    assert file.expires_at == file.created_at + 3600
+    assert b"".join(stores.files.chunks(PROJECT, file.id)) == b"{}\n"
+    assert stores.files.get(PROJECT, file.id) == file
+
+
+@pytest.mark.parametrize(
+    ("purpose", "filename", "param"), [("fun", "a.jsonl", "purpose"), ("fine-tune", "a.csv", "file")]
+)
+def test_purposes_are_checked(stores: Stores, purpose: str, filename: str, param: str) -> None:
+    """An unknown purpose, and a file to tune with that is no JSONL, are refused with the parameter's name."""
+    with pytest.raises(BadParameter) as refused:
+        stores.files.create(PROJECT, filename, purpose, iter([b""]))
+    assert refused.value.param == param
+
+
+def test_names_never_reach_the_disk(stores: Stores) -> None:
+    """A name that climbs out of folders is kept as a name alone."""
+    file = stores.files.create(PROJECT, "../../../etc/passwd", "user_data", iter([b"x"]))
+    (path,) = list(stores.home.rglob("file-*"))
+    assert path == stores.home / "files" / PROJECT / file.id
+
+
+def test_too_large_is_not_listed(stores: Stores) -> None:
+    """A file over the limit leaves nothing."""
+    with pytest.raises(TooLarge):
+        stores.files.create(PROJECT, "a.jsonl", "fine-tune", iter([b"x" * 11]), most_bytes=10)
+    assert stores.files.list(PROJECT).data == ()
+
+
+def test_lists_go_on_where_they_ended(stores: Stores) -> None:
+    """Pages follow one another in both orders, and keep to a purpose."""
+    made = [stores.upload().id for _ in range(3)]
+    stores.files.create(PROJECT, "x", "user_data", iter([b""]))
+    first = stores.files.list(PROJECT, limit=2, order="asc", purpose="fine-tune")
+    rest = stores.files.list(PROJECT, limit=2, order="asc", purpose="fine-tune", after=first.data[-1].id)
+    assert [file.id for file in (*first.data, *rest.data)] == made
+    assert (first.has_more, rest.has_more) == (True, False)
+    newest = stores.files.list(PROJECT, purpose="fine-tune", after=made[2])
+    assert [file.id for file in newest.data] == made[1::-1]
+
+
+def test_files_of_others_do_not_exist(stores: Stores) -> None:
+    """Another project neither sees, reads nor deletes a file."""
+    name = stores.upload().id
+    assert stores.files.list("other").data == ()
+    for ask in (stores.files.get, stores.files.chunks, stores.files.delete, stores.files.local):
+        with pytest.raises(NotFound):
+            ask("other", name)
+
+
+def test_expired_file_is_gone(stores: Stores) -> None:
+    """A file whose time is over is found no more."""
+    name = stores.upload().id
+    with stores.database.session() as connection:
+        connection.execute(update(files).values(expires_at=int(time.time()) - 1))
+    assert stores.files.list(PROJECT).data == ()
+    with pytest.raises(NotFound):
+        stores.files.get(PROJECT, name)
+
+
+def test_deleted_file_is_gone(stores: Stores) -> None:
+    """Row and bytes of a deleted file are gone."""
+    name = stores.upload().id
+    stores.files.delete(PROJECT, name)
+    with pytest.raises(NotFound):
+        stores.files.get(PROJECT, name)
+    assert list(stores.home.rglob("file-*")) == []
+
+
+def test_file_of_a_job_stays(stores: Stores) -> None:
+    """A file is kept while a job needs it, and can be deleted when the job is over."""
+    job = stores.job()
+    with pytest.raises(InUse) as refused:
+        stores.files.delete(PROJECT, job.training_file)
+    assert job.id in refused.value.message
+    stores.jobs.cancel(PROJECT, job.id)
+    stores.files.delete(PROJECT, job.training_file)
+
+
+def test_good_rows_are_processed(stores: Stores) -> None:
+    """A file that can be trained on is processed."""
+    assert stores.files.validate(stores.upload().id).status == "processed"
+
+
+def test_bad_rows_say_why_in_the_owners_words(stores: Stores) -> None:
+    """A file that can't be trained on has an error that names it as its owner does, and no path of this machine."""
+    name = stores.files.create(PROJECT, "mine.jsonl", "fine-tune", iter([b"no json\n" * 5])).id
+    file = stores.files.validate(name)
+    assert file.status == "error"
+    assert "mine.jsonl" in str(file.status_details)
+    assert str(stores.home) not in str(file.status_details)
+
+
+def test_validating_can_be_stopped(stores: Stores) -> None:
+    """Asked to stop, validating ends and says nothing of the file."""
+    name = stores.upload().id
+    with pytest.raises(Interrupted):
+        stores.files.validate(name, Stoppable(Silent(), lambda: True))
+    assert stores.files.get(PROJECT, name).status == "uploaded"
+
+
+def test_same_id_is_kept_once(stores: Stores) -> None:
+    """A result that is put a second time leaves one file."""
+    for _ in range(2):
+        stores.files.put("file-x", PROJECT, "verdict.json", "fine-tune-results", iter([b"{}"]))
+    assert [file.id for file in stores.files.list(PROJECT).data] == ["file-x"]

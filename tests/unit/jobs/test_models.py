@@ -1,0 +1,81 @@
+"""Names of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
+from vectune.config.workflow import PACKAGED_MODEL
+from vectune.errors import NotFound
+from vectune.jobs.job import NewJob
+from vectune.jobs.leases import Outcome
+from vectune.jobs.models import model_name
+from vectune.jobs.refusals import InUse, Refused
+
+NAME = "ft:base:default::x"
+
+
+def tuned(stores: Stores) -> tuple[str, Path]:
+    """A job that succeeded, and the folder of its model."""
+    job = stores.job().id
+    folder = stores.home / "models" / job
+    folder.mkdir(parents=True)
+    leases = stores.leases()
+    leases.take()
+    leases.begin(job)
+    leases.succeed(job, Outcome(NAME, f"models/{job}", (32, 16), None, (), ()))
+    return job, folder
+
+
+@pytest.mark.parametrize(
+    ("model", "suffix", "expected"),
+    [
+        ("org/base", "my name:1/2", "ft:org/base:team:my-name-1-2:90123456"),
+        ("text-embedding-3-small", None, "ft:text-embedding-3-small:team::90123456"),
+        ("ft:base:team:first:abcd", "second", "ft:base:team:second:90123456"),
+    ],
+)
+def test_name_of_a_tuned_model(model: str, suffix: str | None, expected: str) -> None:
+    """Base, project, suffix and the end of the job's id; a tuned base gives its own base; nothing breaks the parts."""
+    assert model_name(model, "team", suffix, "ftjob-1234567890123456") == expected
+
+
+def test_bases_and_aliases_are_everyones(stores: Stores) -> None:
+    """Bases and aliases are listed and found for each project."""
+    assert [model.id for model in stores.models.list("any")] == [PACKAGED_MODEL, ALIAS]
+    assert stores.models.resolve("any", PACKAGED_MODEL) == PACKAGED_MODEL
+    assert stores.models.is_alias(ALIAS)
+    assert not stores.models.is_alias(PACKAGED_MODEL)
+
+
+def test_tuned_model_answers_to_name_and_job(stores: Stores) -> None:
+    """A tuned model is found by its name and by its job's id, and listed for its project alone."""
+    job, folder = tuned(stores)
+    assert stores.models.resolve(PROJECT, NAME) == stores.models.resolve(PROJECT, job) == folder
+    assert stores.models.list(PROJECT)[-1].id == NAME
+    assert stores.models.get(PROJECT, job).dims == (32, 16)
+    for ask in (stores.models.get, stores.models.resolve, stores.models.delete):
+        with pytest.raises(NotFound):
+            ask("other", NAME)
+
+
+def test_tuned_model_can_be_tuned_again_and_is_kept_meanwhile(stores: Stores) -> None:
+    """A job may start from a tuned model, which can't be deleted until the job is over."""
+    _, folder = tuned(stores)
+    job = stores.jobs.create(PROJECT, NewJob(NAME, stores.upload().id))
+    assert job.base == str(folder)
+    with pytest.raises(InUse):
+        stores.models.delete(PROJECT, NAME)
+    stores.jobs.cancel(PROJECT, job.id)
+    stores.models.delete(PROJECT, NAME)
+    assert not folder.exists()
+    with pytest.raises(NotFound):
+        stores.models.resolve(PROJECT, NAME)
+
+
+def test_bases_stay(stores: Stores) -> None:
+    """A base model can't be deleted."""
+    with pytest.raises(Refused):
+        stores.models.delete(PROJECT, ALIAS)

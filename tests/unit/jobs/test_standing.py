@@ -1,0 +1,49 @@
+"""What a job remembers of its progress, and when it will be done."""
+
+from __future__ import annotations
+
+import pytest
+
+from vectune.jobs.standing import Standing
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_rest_of_training_goes_as_fast_as_it_went() -> None:
+    """Ten steps at two seconds are left, and the judging of forty texts, forwards alone: three times as fast."""
+    clock = Clock()
+    standing = Standing(clock)
+    standing.stage("train", 15)
+    standing.advance(2)  # steps of a worker before this one
+    for _ in range(3):
+        standing.advance(1, loss=1.0, rows_per_second=8.0)
+        clock.now += 2
+    assert standing.seconds_left(30, 10) == pytest.approx(10 * 2 + 2 * 40 / (2 * 3 * 8))
+
+
+def test_nothing_is_promised_before_it_is_known() -> None:
+    """Without two steps to go by, and outside of training, there is no estimate."""
+    standing = Standing(Clock())
+    standing.stage("train", 15)
+    standing.advance(1, loss=1.0)
+    assert standing.seconds_left(30, 10) is None
+    standing.stage("judge base", 5)
+    assert standing.seconds_left(30, 10) is None
+
+
+def test_stage_and_notes_are_kept() -> None:
+    """The stage, how far it is, and notes can be asked for; the steps of training stay known after it."""
+    standing = Standing()
+    standing.stage("train", 9)
+    standing.stage("judge base", 5)
+    standing.advance(2)
+    standing.note("a")
+    assert (standing.name, standing.done, standing.total, standing.total_steps) == ("judge base", 2, 5, 9)
+    assert standing.notes == ["a"]

@@ -1,0 +1,36 @@
+"""Workers that are kept alive, and end with the one who started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from tests.unit.jobs.conftest import PROJECT, Stores
+from vectune.config.jobs import JobsConfig
+from vectune.jobs.supervisor import Supervisor
+
+
+def until(ask: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not ask():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def test_dead_worker_is_replaced_and_all_end_on_stop(stores: Stores) -> None:
+    """A worker that was killed is started anew, and takes the job; after `stop` none is left, and the job is free."""
+    supervisor = Supervisor(stores.home, stores.url, str(stores.home / "files"), 1, JobsConfig(poll_seconds=0.1))
+    supervisor.start()
+    try:
+        (first,) = supervisor.pids
+        os.kill(first, signal.SIGKILL)
+        until(lambda: supervisor.pids and supervisor.pids != (first,))
+        job = stores.job().id
+        until(lambda: "validating training" in stores.keys(job))
+    finally:
+        supervisor.stop()
+    assert supervisor.pids == ()
+    assert stores.jobs.get(PROJECT, job).status in ("validating_files", "queued", "running")
+    assert stores.leases("heir").take() is not None
