@@ -1,0 +1,1 @@
+"""The service over HTTP: the paths, shapes and errors that OpenAI clients know."""

@@ -1,0 +1,89 @@
+"""`/v1/files`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from vectune.http.answer import answer
+from vectune.http.body import read_form
+from vectune.http.documents import documented_form
+from vectune.http.errors import RequestRefused
+from vectune.http.objects import file_object, list_object
+from vectune.http.services import Project, Work
+from vectune.http.shapes import FileList
+
+_BLOCK = 1 << 20
+_FORM_BYTES = 1 << 16
+"""What a form holds beside the file."""
+_SHORTEST, _LONGEST = 3600, 2_592_000
+
+router = APIRouter(prefix="/v1/files")
+
+
+@router.post("", openapi_extra=documented_form())
+async def upload(request: Request, work: Work, project: Project) -> Response:
+    """Keep a file; it is read through in the background."""
+    file, fields = await read_form(request, work.config.upload_bytes + _FORM_BYTES)
+    try:
+        purpose = fields.get("purpose")
+        if purpose is None:
+            raise RequestRefused("Missing required parameter: 'purpose'.", param="purpose")
+        stored = await asyncio.to_thread(
+            work.files.create, project, file.filename or "file", purpose, _blocks(file.file),
+            expires_after=_expiry(fields), most_bytes=work.config.upload_bytes,
+        )  # fmt: skip
+    finally:
+        await file.close()
+    work.background.submit(partial(work.files.validate, stored.id))
+    return answer(file_object(stored))
+
+
+@router.get("")
+def show_all(work: Work, project: Project, asked: Annotated[FileList, Query()]) -> Response:
+    """The project's files."""
+    found = work.files.list(project, after=asked.after, limit=asked.limit, order=asked.order, purpose=asked.purpose)
+    return answer(list_object(found, file_object))
+
+
+@router.get("/{name}")
+def retrieve(name: str, work: Work, project: Project) -> Response:
+    """One file."""
+    return answer(file_object(work.files.get(project, name)))
+
+
+@router.get("/{name}/content")
+def content(name: str, work: Work, project: Project) -> Response:
+    """The bytes of a file."""
+    size = work.files.get(project, name).bytes
+    headers = {"content-length": str(size)}
+    return StreamingResponse(work.files.chunks(project, name), media_type="application/octet-stream", headers=headers)
+
+
+@router.delete("/{name}")
+def delete(name: str, work: Work, project: Project) -> Response:
+    """Remove a file that no job needs."""
+    work.files.delete(project, name)
+    return answer({"id": name, "object": "file", "deleted": True})
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _expiry(fields: Mapping[str, str]) -> int | None:
+    """Seconds that the file is kept, of the fields `expires_after[...]`; None for ever."""
+    seconds = fields.get("expires_after[seconds]")
+    if seconds is None:
+        return None
+    if fields.get("expires_after[anchor]", "created_at") != "created_at":
+        raise RequestRefused("The anchor must be created_at.", param="expires_after.anchor")
+    if not seconds.isdecimal() or not _SHORTEST <= int(seconds) <= _LONGEST:
+        raise RequestRefused(f"Give {_SHORTEST} to {_LONGEST} seconds.", param="expires_after.seconds")
+    return int(seconds)

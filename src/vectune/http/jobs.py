@@ -1,0 +1,105 @@
+"""`/v1/fine_tuning/jobs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from vectune.http.answer import answer
+from vectune.http.body import read_json
+from vectune.http.documents import documented
+from vectune.http.errors import RequestRefused
+from vectune.http.models import find_model
+from vectune.http.objects import checkpoint_object, event_object, job_object, list_object
+from vectune.http.services import Project, Services, Work
+from vectune.http.shapes import CheckpointList, JobList, JobRequest
+from vectune.jobs.hyperparameters import check
+from vectune.jobs.job import Job, NewJob
+
+_TOP = "hyperparameters"
+_INNER = "method.supervised.hyperparameters"
+
+router = APIRouter(prefix="/v1/fine_tuning/jobs")
+
+
+@router.post("", openapi_extra=documented(JobRequest))
+async def create(request: Request, work: Work, project: Project) -> Response:
+    """Put a job into the queue."""
+    asked = await read_json(request, JobRequest, work.config.body_bytes)
+    new = NewJob(
+        model=asked.model,
+        training_file=asked.training_file,
+        validation_file=asked.validation_file,
+        hyperparameters=_hyperparameters(asked),
+        suffix=asked.suffix,
+        seed=asked.seed,
+        metadata=asked.metadata,
+    )
+    return answer(job_object(await asyncio.to_thread(create_job, work, project, new)))
+
+
+@router.get("")
+def show_all(request: Request, work: Work, project: Project, asked: Annotated[JobList, Query()]) -> Response:
+    """The project's jobs, newest first; `metadata[KEY]=VALUE` keeps those that have it."""
+    query = request.query_params
+    wanted = {key[9:-1]: value for key, value in query.items() if key.startswith("metadata[") and key.endswith("]")}
+    found = work.jobs.list(
+        project, after=asked.after, limit=asked.limit, metadata=wanted or None,
+        without_metadata=query.get("metadata") == "null",
+    )  # fmt: skip
+    return answer(list_object(found, job_object))
+
+
+@router.get("/{name}")
+def retrieve(name: str, work: Work, project: Project) -> Response:
+    """One job."""
+    return answer(job_object(work.jobs.get(project, name)))
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, work: Work, project: Project) -> Response:
+    """End a job."""
+    return answer(job_object(work.jobs.cancel(project, name)))
+
+
+@router.post("/{name}/pause")
+def pause(name: str, work: Work, project: Project) -> Response:
+    """Stop a job so that it can go on."""
+    return answer(job_object(work.jobs.pause(project, name)))
+
+
+@router.post("/{name}/resume")
+def resume(name: str, work: Work, project: Project) -> Response:
+    """Go on with a paused job."""
+    return answer(job_object(work.jobs.resume(project, name)))
+
+
+@router.get("/{name}/events")
+def events(name: str, work: Work, project: Project, asked: Annotated[JobList, Query()]) -> Response:
+    """What happened to a job, newest first."""
+    return answer(list_object(work.jobs.events(project, name, after=asked.after, limit=asked.limit), event_object))
+
+
+@router.get("/{name}/checkpoints")
+def checkpoints(name: str, work: Work, project: Project, asked: Annotated[CheckpointList, Query()]) -> Response:
+    """The models from the middle of a job, newest first."""
+    found = work.jobs.checkpoints(project, name, after=asked.after, limit=asked.limit)
+    return answer(list_object(found, checkpoint_object(name)))
+
+
+def create_job(work: Services, project: str, new: NewJob) -> Job:
+    """Put `new` into the queue; ModelUnknown when there is no such model."""
+    find_model(work.models, project, new.model)
+    return work.jobs.create(project, new)
+
+
+def _hyperparameters(asked: JobRequest) -> Mapping[str, Any]:
+    """Those of `method.supervised`, or the older ones at the top."""
+    inner = asked.method.supervised.hyperparameters if asked.method and asked.method.supervised else None
+    if inner and asked.hyperparameters:
+        raise RequestRefused(f"Hyperparameters stand under `{_TOP}` and under `{_INNER}`.", "Give one.", param=_TOP)
+    return check(inner, _INNER) if inner else check(asked.hyperparameters or {}, _TOP)

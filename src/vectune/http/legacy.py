@@ -1,0 +1,144 @@
+"""`/v1/fine-tunes`: the interface before fine_tuning.jobs, over the same jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from vectune.errors import NotFound
+from vectune.http.answer import answer
+from vectune.http.body import read_json
+from vectune.http.documents import documented
+from vectune.http.jobs import create_job
+from vectune.http.objects import file_object
+from vectune.http.services import Project, Services, Work
+from vectune.http.shapes import LegacyRequest
+from vectune.jobs.hyperparameters import UNUSED, check
+from vectune.jobs.job import OVER, Event, Job, NewJob
+
+KIND = "fine-tune"
+_STATUS = {
+    "validating_files": "pending",
+    "queued": "pending",
+    "paused": "pending",
+    "pausing": "running",
+}
+_HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
+_MOST_JOBS = 1000
+_LOOK_SECONDS = 0.25
+_SILENCE_SECONDS = 15.0
+_END = b"data: [DONE]\n\n"
+
+router = APIRouter(prefix="/v1/fine-tunes")
+
+
+@router.post("", openapi_extra=documented(LegacyRequest))
+async def create(request: Request, work: Work, project: Project) -> Response:
+    """Put a job into the queue."""
+    asked = await read_json(request, LegacyRequest, work.config.body_bytes)
+    given = {name: value for name in (*_HYPERPARAMETERS, *UNUSED) if (value := getattr(asked, name)) is not None}
+    new = NewJob(
+        model=asked.model,
+        training_file=asked.training_file,
+        validation_file=asked.validation_file,
+        hyperparameters=check(given, legacy=True),
+        suffix=asked.suffix,
+        kind=KIND,
+    )
+    job = await asyncio.to_thread(create_job, work, project, new)
+    return answer(await asyncio.to_thread(_with_events, work, project, job))
+
+
+@router.get("")
+def show_all(work: Work, project: Project) -> Response:
+    """The project's jobs of this interface, newest first."""
+    found = work.jobs.list(project, limit=_MOST_JOBS, kind=KIND)
+    return answer({"object": "list", "data": [_shown(work, project, job) for job in found.data]})
+
+
+@router.get("/{name}")
+def retrieve(name: str, work: Work, project: Project) -> Response:
+    """One job with its events."""
+    return answer(_with_events(work, project, work.jobs.get(project, name)))
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, work: Work, project: Project) -> Response:
+    """End a job."""
+    return answer(_with_events(work, project, work.jobs.cancel(project, name)))
+
+
+@router.get("/{name}/events")
+def events(name: str, work: Work, project: Project, stream: Annotated[bool, Query()] = False) -> Response:
+    """What happened to a job, oldest first; with `stream` as server-sent events until the job is over."""
+    found = work.jobs.events_since(project, name, 0)
+    if stream:
+        return StreamingResponse(_stream(work, project, name), media_type="text/event-stream")
+    return answer({"object": "list", "data": [_event(event) for event in found]})
+
+
+async def _stream(work: Services, project: str, name: str) -> AsyncIterator[bytes]:
+    """Events as they come, and a comment now and then so that a silent line is known to be alive."""
+    seq, silent = 0, 0.0
+    while True:
+        job = await asyncio.to_thread(work.jobs.get, project, name)
+        found = await asyncio.to_thread(work.jobs.events_since, project, name, seq)
+        for event in found:
+            seq, silent = event.seq, 0.0
+            yield b"data: " + orjson.dumps(_event(event)) + b"\n\n"
+        if job.status in OVER:  # it was so before its events were read, so that none is missed
+            yield _END
+            return
+        if silent >= _SILENCE_SECONDS:
+            silent = 0.0
+            yield b": still there\n\n"
+        await asyncio.sleep(_LOOK_SECONDS)
+        silent += _LOOK_SECONDS
+
+
+def _with_events(work: Services, project: str, job: Job) -> dict[str, Any]:
+    shown = [_event(event) for event in work.jobs.events_since(project, job.id, 0)]
+    return _shown(work, project, job) | {"events": shown}
+
+
+def _shown(work: Services, project: str, job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "object": KIND,
+        "model": job.model,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "fine_tuned_model": job.fine_tuned_model,
+        "hyperparams": {name: job.hyperparameters.get(name, "auto") for name in _HYPERPARAMETERS},
+        "organization_id": job.project,
+        "result_files": _files(work, project, *job.result_files),
+        "status": _STATUS.get(job.status, job.status),
+        "training_files": _files(work, project, job.training_file),
+        "validation_files": _files(work, project, job.validation_file),
+        "error": None if job.error is None else dict(job.error),
+    }
+
+
+def _files(work: Services, project: str, *names: str | None) -> list[dict[str, Any]]:
+    """Those of the files that are still there."""
+    found = []
+    for name in names:
+        try:
+            found += [file_object(work.files.get(project, name))] if name else []
+        except NotFound:
+            continue
+    return found
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "object": "fine-tune-event",
+        "created_at": event.created_at,
+        "level": event.level,
+        "message": event.message,
+    }

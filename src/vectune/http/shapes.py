@@ -1,0 +1,121 @@
+"""What requests hold, checked once; unknown keys are refused with their path."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, field_validator
+
+MOST_INPUTS = 2048
+_NO_NUL = r"^[^\x00]*$"
+"""What a database keeps: PostgreSQL has no text with a NUL in it."""
+_Metadata = dict[
+    Annotated[str, StringConstraints(max_length=64, pattern=_NO_NUL)],
+    Annotated[str, StringConstraints(max_length=512, pattern=_NO_NUL)],
+]
+_Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NO_NUL)]
+
+
+class Shape(BaseModel):
+    """The base of every body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class EmbeddingRequest(Shape):
+    """`POST /v1/embeddings`. `input_type` is ours: which side of a search the texts stand on."""
+
+    input: str | list[str] | list[StrictInt] | list[list[StrictInt]]
+    model: _Name
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: StrictInt | None = Field(None, ge=1)
+    user: str | None = None
+    input_type: Literal["query", "document"] | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _of_one_kind(cls, given: Any) -> Any:
+        items = given if isinstance(given, list) else [given]
+        if not items or any(item in ("", []) for item in items):
+            raise ValueError("an input must not be empty")
+        kinds = {type(item) for item in items}
+        if kinds == {list} and all(type(token) is int for item in items for token in item):
+            kinds = {tuple}
+        if kinds not in ({str}, {tuple}) and (kinds != {int} or given is items[0]):
+            raise ValueError("it must be a text, an array of texts, an array of tokens, or an array of such arrays")
+        if kinds != {int} and len(items) > MOST_INPUTS:
+            raise ValueError(f"an array may have {MOST_INPUTS} items, and this one has {len(items)}")
+        return given
+
+
+class Method(Shape):
+    """`method` of a job: the hyperparameters in it are checked where they are known."""
+
+    type: Literal["supervised"] = "supervised"
+    supervised: Supervised | None = None
+
+
+class Supervised(Shape):
+    """`method.supervised`."""
+
+    hyperparameters: dict[str, Any] | None = None
+
+
+class JobRequest(Shape):
+    """`POST /v1/fine_tuning/jobs`."""
+
+    model: _Name
+    training_file: _Name
+    validation_file: _Name | None = None
+    hyperparameters: dict[str, Any] | None = None
+    method: Method | None = None
+    suffix: _Suffix | None = None
+    seed: StrictInt | None = Field(None, ge=0, le=2**31 - 1)
+    metadata: Annotated[_Metadata, Field(max_length=16)] | None = None
+    integrations: Annotated[list[Any], Field(max_length=0)] | None = None
+
+
+class LegacyRequest(Shape):
+    """`POST /v1/fine-tunes`. What made sense for text completion alone is taken and has no effect."""
+
+    training_file: _Name
+    validation_file: _Name | None = None
+    model: _Name = "text-embedding-3-small"
+    n_epochs: int | Literal["auto"] | None = None
+    batch_size: int | Literal["auto"] | None = None
+    learning_rate_multiplier: float | Literal["auto"] | None = None
+    suffix: _Suffix | None = None
+    prompt_loss_weight: float | None = None
+    compute_classification_metrics: bool | None = None
+    classification_n_classes: int | None = None
+    classification_positive_class: str | None = None
+    classification_betas: list[float] | None = None
+
+
+class ListQuery(BaseModel):
+    """The base of every list's query; what else stands in it is passed over, as `metadata[...]` is read elsewhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after: str | None = None
+
+
+class FileList(ListQuery):
+    """The query of `GET /v1/files`."""
+
+    limit: int = Field(10_000, ge=1, le=10_000)
+    order: Literal["asc", "desc"] = "desc"
+    purpose: str | None = None
+
+
+class JobList(ListQuery):
+    """The query of a list of jobs or events."""
+
+    limit: int = Field(20, ge=1, le=100)
+
+
+class CheckpointList(JobList):
+    """The query of a list of checkpoints."""
+
+    limit: int = Field(10, ge=1, le=100)

@@ -1,0 +1,72 @@
+"""`/v1/models`, asked by the official client."""
+
+from __future__ import annotations
+
+import openai
+import pytest
+
+from tests.unit.http.conftest import MODEL
+from vectune.http.models import split_role
+from vectune.http.services import Services
+from vectune.jobs.schema import models
+from vectune.records import Role
+
+TUNED = "ft:text-embedding-3-small:default:desk:abcdefgh"
+
+
+@pytest.fixture
+def tuned(services: Services) -> str:
+    """A tuned model in the registry, of a job `ftjob-1`."""
+    row = {"id": TUNED, "project": "default", "created_at": 9, "base": "plain-model", "job": "ftjob-1", "dims": []}
+    with services.jobs._database.session() as connection:
+        connection.execute(models.insert().values(row | {"location": "models/ftjob-1"}))
+    return TUNED
+
+
+def test_list_and_retrieve(client: openai.OpenAI, tuned: str) -> None:
+    """Bases, well-known names and tuned models are listed; each can be retrieved."""
+    listed = {model.id: model for model in client.models.list()}
+    assert {"plain-model", MODEL, "text-embedding-ada-002", tuned} <= set(listed)
+    assert {model.object for model in listed.values()} == {"model"}
+    assert client.models.retrieve(tuned).created == 9
+    assert client.models.retrieve(f"{MODEL}:query").id == MODEL
+
+
+def test_tuned_model_by_each_of_its_names(client: openai.OpenAI, tuned: str) -> None:
+    """A tuned model embeds by its own name, by its job's id, and with a side of a search at the end."""
+    for name in (tuned, "ftjob-1", f"{tuned}:query", "ftjob-1:document"):
+        assert client.embeddings.create(model=name, input="a").model == name
+
+
+def test_delete(client: openai.OpenAI, services: Services, tuned: str) -> None:
+    """A tuned model can be deleted and is let go from memory; a base can't."""
+    client.embeddings.create(model=tuned, input="a")
+    assert len(services.cache.names) == 1
+    assert client.models.delete(tuned).deleted
+    assert services.cache.names == ()
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model=tuned, input="a")
+    with pytest.raises(openai.BadRequestError):
+        client.models.delete(MODEL)
+
+
+@pytest.mark.parametrize("name", ["nothing", "some/name", "../../etc", "ft:a:b"])
+def test_unknown_models(client: openai.OpenAI, name: str) -> None:
+    """Names of no model are a 404 with the code that clients look for, whatever stands in them."""
+    for ask in (client.models.retrieve, client.models.delete):
+        with pytest.raises(openai.NotFoundError) as missing:
+            ask(name)
+        assert missing.value.code in ("model_not_found", "unknown_url")
+
+
+async def test_async_client(async_client: openai.AsyncOpenAI) -> None:
+    """The asynchronous client lists and retrieves."""
+    assert MODEL in [model.id async for model in async_client.models.list()]
+    assert (await async_client.models.retrieve(MODEL)).id == MODEL
+
+
+def test_side_at_the_end_of_a_name() -> None:
+    """Only the two sides are taken off."""
+    assert split_role("a:query") == ("a", Role.QUERY)
+    assert split_role("ft:a:b:document") == ("ft:a:b", Role.DOCUMENT)
+    assert split_role("ft:a:b::c") == ("ft:a:b::c", None)

@@ -1,0 +1,140 @@
+"""The queue before the models."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.slow_encoder import SlowEncoder
+from vectune.errors import ModelError
+from vectune.records import Role
+from vectune.serve.queue import EmbeddingQueue, Overloaded
+
+LONG = "word " * 200
+
+
+@pytest.fixture
+async def queue() -> AsyncIterator[EmbeddingQueue]:
+    """A queue at work, with small batches."""
+    made = EmbeddingQueue(batch_tokens=300, most_tokens=100_000)
+    made.start()
+    yield made
+    await asyncio.to_thread(made.close)
+
+
+async def _held(queue: EmbeddingQueue, encoder: SlowEncoder) -> asyncio.Task[object]:
+    """A first caller whose batch stands at the gate, so that what comes after it waits."""
+    first = asyncio.create_task(queue.embed(encoder, ["first"], Role.DOCUMENT))
+    assert await asyncio.to_thread(encoder.started.wait, 20)
+    return first
+
+
+async def test_vectors_are_those_of_the_encoder_in_order(queue: EmbeddingQueue) -> None:
+    """Short and long texts mixed, many callers at once: each gets its own vectors, in the order of its texts."""
+    encoder = HashEncoder()
+    draw = random.Random(1)
+    requests = [
+        [" ".join(f"w{draw.randrange(99)}" for _ in range(draw.choice((2, 90)))) for _ in range(draw.randrange(1, 9))]
+        for _ in range(40)
+    ]
+    found = await asyncio.gather(*(queue.embed(encoder, texts, Role.QUERY) for texts in requests))
+    for texts, vectors in zip(requests, found, strict=True):
+        np.testing.assert_allclose(vectors, encoder.encode(texts), atol=1e-6)
+
+
+async def test_no_text_gives_no_vector(queue: EmbeddingQueue) -> None:
+    """An empty request is answered at once."""
+    assert (await queue.embed(HashEncoder(), [], Role.QUERY)).shape == (0, 32)
+
+
+async def test_callers_go_through_together(queue: EmbeddingQueue) -> None:
+    """Texts that wait for one model and one side are encoded in one call; another side is not mixed in."""
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    sides = [Role.DOCUMENT, Role.QUERY, Role.DOCUMENT]
+    tasks = [asyncio.create_task(queue.embed(encoder, [f"t{place}"], side)) for place, side in enumerate(sides)]
+    await asyncio.sleep(0)
+    encoder.gate.set()
+    await asyncio.gather(first, *tasks)
+    assert encoder.batches[1:] == [(("t0", "t2"), Role.DOCUMENT), (("t1",), Role.QUERY)]
+
+
+async def test_short_texts_pass_long_ones(queue: EmbeddingQueue) -> None:
+    """A query that comes after many long documents waits for one batch of them at most."""
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    documents = asyncio.create_task(queue.embed(encoder, [LONG] * 9, Role.DOCUMENT))
+    await asyncio.sleep(0)
+    question = asyncio.create_task(queue.embed(encoder, ["short"], Role.DOCUMENT))
+    await asyncio.sleep(0)
+    encoder.gate.set()
+    await asyncio.gather(first, documents, question)
+    order = [texts[0] for texts, _ in encoder.batches]
+    assert order.index("short") <= 2
+    assert len(order) == 11
+
+
+async def test_texts_of_callers_that_left_are_dropped(queue: EmbeddingQueue) -> None:
+    """Who hangs up while waiting costs the model nothing, and gives back the room it took."""
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    task = asyncio.create_task(queue.embed(encoder, ["never", LONG], Role.DOCUMENT))
+    await asyncio.sleep(0)
+    assert queue.waiting_tokens > 0
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert queue.waiting_tokens == 0
+    encoder.gate.set()
+    await first
+    assert (await queue.embed(encoder, ["later"], Role.DOCUMENT)).shape == (1, 32)
+    assert [texts for texts, _ in encoder.batches] == [("first",), ("later",)]
+
+
+async def test_full_queue_says_when_to_come_back() -> None:
+    """Beyond what may wait a caller is refused at once; a single huge request is taken when nothing waits."""
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=500)
+    queue.start()
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    huge = asyncio.create_task(queue.embed(encoder, [LONG] * 9, Role.DOCUMENT))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as refused:
+        await queue.embed(encoder, ["more"], Role.DOCUMENT)
+    assert refused.value.retry_after > 0
+    assert (refused.value.limit, refused.value.remaining) == (500, 0)
+    encoder.gate.set()
+    await asyncio.gather(first, huge)
+    assert (await queue.embed(encoder, ["more"], Role.DOCUMENT)).shape == (1, 32)
+    await asyncio.to_thread(queue.close)
+
+
+async def test_error_of_a_model_reaches_its_callers_alone(queue: EmbeddingQueue) -> None:
+    """What encoding raises is raised to those whose texts were in the batch; the queue goes on."""
+    encoder = SlowEncoder()
+    encoder.fault = ModelError("No memory.")
+    encoder.gate.set()
+    with pytest.raises(ModelError, match="No memory"):
+        await queue.embed(encoder, ["a", LONG], Role.DOCUMENT)
+    assert (await queue.embed(HashEncoder(), ["a"], Role.DOCUMENT)).shape == (1, 32)
+
+
+async def test_close_lets_waiting_callers_go() -> None:
+    """Who still waits when the server stops is cancelled, not left hanging."""
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=100_000)
+    queue.start()
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    waiting = asyncio.create_task(queue.embed(encoder, ["waits"], Role.QUERY))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(queue.close))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    encoder.gate.set()
+    await closing
+    assert (await first) is not None

@@ -1,0 +1,50 @@
+"""Whether the default model answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.slow_encoder import SlowEncoder
+from vectune.encode.encoder import Encoder
+from vectune.errors import ModelError
+from vectune.serve.readiness import Readiness
+
+
+def test_ready_when_the_model_answers() -> None:
+    """Loaded is not enough: a text is encoded first."""
+    encoder = SlowEncoder()
+    readiness = Readiness(lambda: encoder)
+    assert readiness.state == "loading"
+    encoder.gate.set()
+    readiness.prove()
+    assert (readiness.state, readiness.reason) == ("ready", None)
+    assert len(encoder.batches) == 1
+
+
+def test_starts_in_the_background() -> None:
+    """Nobody waits for the model when the server starts."""
+    encoder = SlowEncoder()
+    readiness = Readiness(lambda: encoder)
+    readiness.start()
+    assert encoder.started.wait(20)
+    assert readiness.state == "loading"
+    encoder.gate.set()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ModelError("No such model.", "Name another."), "No such model. Name another."), (OSError("disk /x"), "log")],
+)
+def test_failure_is_told_in_a_sentence(error: Exception, told: str) -> None:
+    """Our own errors are told as they are; others stay in the log."""
+
+    def load() -> Encoder:
+        raise error
+        return HashEncoder()
+
+    readiness = Readiness(load)
+    readiness.prove()
+    assert readiness.state == "failed"
+    assert told in (readiness.reason or "")
+    assert "/x" not in (readiness.reason or "")

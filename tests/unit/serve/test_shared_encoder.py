@@ -1,0 +1,65 @@
+"""Models that many threads use."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.slow_encoder import SlowEncoder
+from vectune.encode.loading import load_encoder
+from vectune.records import Role
+from vectune.serve.shared_encoder import SharedEncoder, shared
+
+
+def test_one_thread_at_a_time() -> None:
+    """A second caller waits until the first is done."""
+    inner = SlowEncoder()
+    encoder = SharedEncoder(inner)
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(encoder.encode, [name], Role.QUERY) for name in ("a", "b")]
+        assert inner.started.wait(20)
+        assert len(inner.batches) == 1
+        inner.gate.set()
+        assert all(call.result(20).shape == (1, 32) for call in calls)
+    assert len(inner.batches) == 2
+
+
+def test_counting_goes_on_beside_encoding() -> None:
+    """With a counter of its own, tokens are counted while the model is busy."""
+    inner = SlowEncoder()
+    encoder = SharedEncoder(inner, HashEncoder().count_tokens)
+    assert encoder.counts_beside
+    busy = threading.Thread(target=encoder.encode, args=(["a"],))
+    busy.start()
+    assert inner.started.wait(20)
+    assert encoder.count_tokens(["one two"]).tolist() == [4]
+    inner.gate.set()
+    busy.join(20)
+
+
+def test_without_a_counter_the_model_counts() -> None:
+    """A model whose tokenizer is not at hand counts by itself, behind the lock."""
+    encoder = SharedEncoder(HashEncoder())
+    assert not encoder.counts_beside
+    assert encoder.count_tokens(["one two three"]).tolist() == [5]
+    assert encoder.max_tokens is None
+
+
+def test_real_model_counts_as_it_does_itself(tiny_model_folder: Path) -> None:
+    """The counter agrees with the model's own, and vectors are the model's."""
+    inner = load_encoder(str(tiny_model_folder))
+    encoder = shared(inner, str(tiny_model_folder))
+    texts = ["red1 cat2 rain3", "sun4", "red0 " * 100]
+    assert encoder.counts_beside
+    assert encoder.count_tokens(texts).tolist() == inner.count_tokens(texts).tolist()
+    assert encoder.max_tokens == 48
+    np.testing.assert_allclose(encoder.encode(texts), inner.encode(texts), atol=1e-6)
+
+
+def test_remote_model_needs_no_tokenizer() -> None:
+    """A model behind an endpoint counts words, and waits for nothing."""
+    assert shared(HashEncoder(), "openai:text-embedding-3-small").counts_beside
