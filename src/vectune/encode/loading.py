@@ -1,4 +1,4 @@
-"""Loading and saving models through sentence-transformers, safely: no remote code, safetensors only."""
+"""Loading and saving models through sentence-transformers, safely: no code of the model's own, safetensors only."""
 
 from __future__ import annotations
 
@@ -6,39 +6,61 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
 from transformers.utils import logging as transformers_logging
 
+from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
+from vectune.encode.decoder import fit_to_decoder
 from vectune.encode.precision import Precision
 from vectune.encode.resolve import ResolvedModel, resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.static_encoder import StaticEncoder, is_static
 from vectune.errors import ModelError
 
 
 def load_encoder(
-    name: str, *, precision: Precision = "auto", max_tokens: int | None = None, device: str | None = None
+    name: str,
+    *,
+    precision: Precision = "auto",
+    max_tokens: int | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
 ) -> SentenceEncoder:
     """The model called `name` (a path, a run folder, a cached, packaged or hub name), ready to encode.
 
-    `device` is a torch device; by default CUDA where there is one, else the CPU. Raises ModelError when the model can't
-    be found or loaded, needs remote code, or has no safetensors weights.
+    `device` is a torch device; by default CUDA where there is one, else the CPU. With `trust_remote_code` the model's
+    own Python code may run. Raises ModelError when the model can't be found or loaded, needs code that is not trusted,
+    or has no safetensors weights.
     """
     resolved = resolve_model(name)
-    return SentenceEncoder(load_model(resolved, device), name, precision=precision, max_tokens=max_tokens)
+    model = load_model(resolved, device, trust_remote_code=trust_remote_code)
+    if is_static(model):
+        return StaticEncoder(model, name, max_tokens=max_tokens)
+    notes = fit_to_decoder(model) if _is_bare(resolved) else []
+    encoder = SentenceEncoder(model, name, precision=precision, max_tokens=max_tokens)
+    encoder.notes = tuple(f"{name}: {note}" for note in notes)
+    return encoder
 
 
-def load_model(resolved: ResolvedModel, device: str | None = None) -> SentenceTransformer:
-    """The sentence-transformers model at a resolved place."""
+def load_model(
+    resolved: ResolvedModel, device: str | None = None, *, trust_remote_code: bool = False
+) -> SentenceTransformer:
+    """The sentence-transformers model at a resolved place; its own Python code runs with `trust_remote_code` alone."""
     _quiet()
+    if not trust_remote_code and resolved.origin != "hub":
+        refuse_custom_code(resolved.name, resolved.location)
     options: dict[str, Any] = {"use_safetensors": True}
     try:
         return SentenceTransformer(
-            resolved.location, device=device, trust_remote_code=False, model_kwargs=options,
+            resolved.location, device=device, trust_remote_code=trust_remote_code, model_kwargs=options,
             local_files_only=resolved.origin != "hub",
         )  # fmt: skip
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
+        if not trust_remote_code and "trust_remote_code" in reason:
+            raise code_not_allowed(resolved.name, "its config names it") from error
         if resolved.origin == "hub":
             raise ModelError(
                 f"The model {resolved.name} is neither on this machine nor to be had from the hub.",
@@ -50,15 +72,25 @@ def load_model(resolved: ResolvedModel, device: str | None = None) -> SentenceTr
         ) from error
 
 
-def save_model(model: SentenceTransformer, folder: Path) -> None:
+def _is_bare(resolved: ResolvedModel) -> bool:
+    """Whether the model is a transformer alone: it has no list of modules, and so nothing says how to pool it."""
+    if resolved.origin == "hub":
+        return not isinstance(try_to_load_from_cache(resolved.location, "modules.json"), str)
+    return not (Path(resolved.location) / "modules.json").is_file()
+
+
+def save_model(model: SentenceTransformer, folder: Path, *, code: Path | None = None) -> None:
     """Write the model to `folder` as sentence-transformers does, weights as safetensors, without a model card.
 
     vectune trains and judges vectors of L2 norm 1; a model that does not scale its vectors itself gets a module that
-    does, so that whoever loads the folder has the vectors that were judged.
+    does, so that whoever loads the folder has the vectors that were judged. `code` is a folder of which Python files
+    are taken along where the saved model needs code of its own.
     """
     if not any(isinstance(module, Normalize) for module in model):
         model.append(Normalize())
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+    if code is not None and custom_code(folder):
+        copy_code(code, folder)
 
 
 def _quiet() -> None:

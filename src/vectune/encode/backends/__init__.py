@@ -1,0 +1,1 @@
+"""Runtimes that encode without torch: OpenVINO, onnxruntime, and numpy for token tables."""

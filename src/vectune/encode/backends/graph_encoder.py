@@ -1,0 +1,115 @@
+"""An exported graph behind the Encoder protocol: tokens while the graph runs, batches without much padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vectune.encode.backends.text_tokens import TextTokens
+from vectune.encode.encoder import Vectors
+from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest
+from vectune.encode.tokens import Indices, Tokens, micro_batches
+from vectune.monitor.progress import Progress
+from vectune.records import Role
+
+_BATCH_TOKENS = 1024
+_LEAST_BATCH_TOKENS = 128
+_BLOCK_TEXTS = 2048
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts at `rows` as the graph takes them: ids and mask, int64 [texts, tokens]."""
+
+    rows: Indices
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+
+
+class Session(Protocol):
+    """A graph in a runtime, with several workers."""
+
+    @property
+    def workers(self) -> int:
+        """Batches that run at the same time."""
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the forward pass, but for products of int8 weights."""
+
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
+        """Run all batches and hand each one's rows and vectors to `keep`, in any order and from any thread."""
+
+
+class GraphEncoder:
+    """Owns a session. Texts are sorted by length in characters and tokenised block by block while the graph runs;
+    within a block they are sorted by tokens and cut into micro-batches."""
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, session: Session, name: str, max_tokens: int | None = None
+    ) -> None:
+        self.name = name
+        self.manifest = manifest
+        self.max_tokens = min(max_tokens or manifest.max_tokens, manifest.max_tokens)
+        self._session = session
+        self._tokens = TextTokens(
+            folder / TOKENIZER_FILE, self.max_tokens, manifest.truncation_side, lower_case=manifest.lower_case
+        )
+
+    @property
+    def dim(self) -> int:
+        """Length of a full vector."""
+        return self.manifest.dim
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the forward pass, but for products of int8 weights."""
+        return self._session.precision
+
+    def prompt(self, role: Role) -> str:
+        """The text that goes before a query or a document."""
+        return self.manifest.query_prompt if role is Role.QUERY else self.manifest.document_prompt
+
+    def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+        """Vectors of `texts`, float32 [len(texts), dim], each of L2 norm 1; order kept; the role's prompt applied."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+
+        def keep(rows: Indices, found: Vectors) -> None:
+            vectors[rows] = found
+
+        self._session.run(self._batches(texts, self.prompt(role), progress), keep)
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text before any cut, special tokens included: int64 [len(texts)]."""
+        return self._tokens.count(texts)
+
+    def _batches(self, texts: Sequence[str], prompt: str, progress: Progress | None) -> Iterator[Batch]:
+        """Longest texts first. Progress is told here, in the caller's thread, as batches are taken."""
+        order = np.argsort([-len(text) for text in texts], kind="stable")
+        blocks = [order[start : start + _BLOCK_TEXTS] for start in range(0, len(order), _BLOCK_TEXTS)]
+
+        def tokenise(block: Indices) -> Tokens:
+            return self._tokens.tokens([prompt + texts[place] for place in block])
+
+        with ThreadPoolExecutor(1, thread_name_prefix="vectune-tokens") as pool:
+            following: Future[Tokens] | None = pool.submit(tokenise, blocks[0]) if blocks else None
+            for number, block in enumerate(blocks):
+                assert following is not None
+                tokens = following.result()
+                following = pool.submit(tokenise, blocks[number + 1]) if number + 1 < len(blocks) else None
+                for rows in micro_batches(tokens.lengths, self._budget(tokens)):
+                    yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id))
+                    if progress is not None:
+                        progress.advance(len(rows))
+
+    def _budget(self, tokens: Tokens) -> int:
+        """Tokens of a micro-batch: what fits the cache of a core, or less where some workers would have nothing."""
+        share = -(-int(tokens.offsets[-1]) // self._session.workers)
+        return int(min(max(share, _LEAST_BATCH_TOKENS), _BATCH_TOKENS))

@@ -1,0 +1,49 @@
+"""Texts to token ids without transformers: the model's own tokenizer.json, read by the tokenizers library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from vectune.encode.tokens import Tokens
+from vectune.errors import ModelError
+
+
+class TextTokens:
+    """Owns a tokenizer. Gives the ids that the model was trained on, cut at `max_tokens`."""
+
+    def __init__(
+        self, file: Path, max_tokens: int, side: Literal["left", "right"] = "right", *, lower_case: bool = False
+    ) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+            self._counter = Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises Exception itself
+            raise ModelError(f"{file} can't be read as a tokenizer.", "Export the model again.") from error
+        for tokenizer in (self._tokenizer, self._counter):
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+        self._tokenizer.enable_truncation(max_tokens, direction=side)
+        self._lower_case = lower_case
+
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        """The ids of `texts`, special tokens included, in one call that uses every core."""
+        encodings = self._tokenizer.encode_batch_fast(self._cased(texts))
+        offsets = np.zeros(len(encodings) + 1, dtype=np.int64)
+        lists = [encoding.ids for encoding in encodings]
+        np.cumsum([len(ids) for ids in lists], out=offsets[1:])
+        flat = np.concatenate([np.array(ids, dtype=np.int32) for ids in lists]) if lists else np.zeros(0, np.int32)
+        return Tokens(flat, offsets, np.zeros(len(lists), dtype=np.int64))
+
+    def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text before any cut, special tokens included: int64 [len(texts)]."""
+        encodings = self._counter.encode_batch_fast(self._cased(texts))
+        return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+
+    def _cased(self, texts: Sequence[str]) -> list[str]:
+        return [text.lower() for text in texts] if self._lower_case else list(texts)

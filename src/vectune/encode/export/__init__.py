@@ -1,0 +1,1 @@
+"""A model written for another runtime: graph, tokenizer and a manifest in one folder."""

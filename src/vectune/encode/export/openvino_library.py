@@ -1,0 +1,40 @@
+"""OpenVINO and NNCF, imported in one place: neither may report or write anything about its user.
+
+Both load the package openvino_telemetry when it is installed, which writes ~/intel and sends events unless told
+otherwise by a file in the user's home. Where that package is absent they run on a stub of their own; for this process
+it is made absent.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from vectune.errors import ModelError
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def load_openvino() -> Any:
+    """The module `openvino`; ModelError when it is not installed."""
+    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type] # None: an import of it fails
+    try:
+        import openvino
+    except ImportError as error:
+        raise ModelError(
+            "OpenVINO is not installed.", "pip install 'vectune[cpu]', or choose --backend torch."
+        ) from error
+    return openvino
+
+
+def load_nncf() -> Any:
+    """The module `nncf`, quiet; ModelError when it is not installed."""
+    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
+    try:
+        import nncf
+    except ImportError as error:
+        raise ModelError("NNCF, which makes int8 models, is not installed.", "pip install 'vectune[cpu]'.") from error
+    import logging
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf

@@ -1,0 +1,125 @@
+"""What an export lost against the model it was made of: measured, or not said at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vectune.config import EvaluateConfig
+from vectune.encode.encoder import Encoder, Vectors
+from vectune.errors import DataError
+from vectune.evaluate.judge import judge
+from vectune.evaluate.measures import decisive_measure
+from vectune.monitor.progress import Named, Progress
+from vectune.records import Dataset, Labelled, Role
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One measure at one dimension: the trained model's score, the export's, and the first minus the second."""
+
+    trained: float
+    exported: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Cosines of an export's vectors to the trained model's over `texts` texts of dev, and the scores of both.
+
+    `cosine_min` and `cosine_mean` are None where the two have vectors of different lengths (a distilled table).
+    """
+
+    texts: int
+    units: int
+    cosine_min: float | None
+    cosine_mean: float | None
+    measure: str
+    dims: Mapping[int, Loss]
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of parity.json that was measured."""
+        return {
+            "split": "dev",
+            "texts": self.texts,
+            "units": self.units,
+            "cosine": {"min": self.cosine_min, "mean": self.cosine_mean},
+            "measure": self.measure,
+            "dims": {str(dim): asdict(loss) for dim, loss in self.dims.items()},
+        }
+
+
+@dataclass(frozen=True)
+class ParityData:
+    """The dev data that both models are judged on, the texts that vote where labels are judged, and how."""
+
+    dev: Dataset
+    reference: Labelled | None
+    dims: tuple[int, ...]
+    config: EvaluateConfig
+
+
+def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progress: Progress) -> Parity:
+    """Judge both on dev and compare every vector that this took.
+
+    Raises DataError when dev is too small for the deciding measure.
+    """
+    measure = decisive_measure(data.dev, data.config)
+    kept = {"trained model": _Kept(trained), "export": _Kept(exported)}
+    scores: list[dict[int, float]] = []
+    for name, encoder in kept.items():
+        dims = tuple(dim for dim in data.dims if dim < min(trained.dim, exported.dim))
+        judged = judge(
+            encoder,
+            data.dev,
+            data.config,
+            reference=data.reference,
+            dims=dims,
+            progress=Named(progress, f"judge {name}"),
+        )
+        if any(measure not in one.totals for one in judged.values()):
+            raise DataError(f"{measure} can't be measured on the dev data.", "Give more data with --data.")
+        scores.append({dim: one.totals[measure] for dim, one in judged.items()})
+    ours, theirs = scores
+    paired = list(zip(ours, theirs, strict=True))  # full size first; it may differ
+    losses = {there: Loss(ours[here], theirs[there], ours[here] - theirs[there]) for here, there in paired}
+    cosines = _cosines(*kept.values()) if trained.dim == exported.dim else None
+    return Parity(
+        texts=len(kept["trained model"].vectors),
+        units=len(data.dev),
+        cosine_min=None if cosines is None else float(cosines.min()),
+        cosine_mean=None if cosines is None else float(cosines.mean()),
+        measure=measure,
+        dims=losses,
+    )
+
+
+class _Kept:
+    """An encoder that remembers what it was asked: the texts that were judged are the ones that are compared."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.name = encoder.name
+        self.dim = encoder.dim
+        self.vectors: dict[tuple[Role, str], Vectors] = {}
+
+    def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+        """See Encoder."""
+        vectors = self._encoder.encode(texts, role, progress)
+        self.vectors.update(((role, text), vector) for text, vector in zip(texts, vectors, strict=True))
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """See Encoder."""
+        return self._encoder.count_tokens(texts)
+
+
+def _cosines(trained: _Kept, exported: _Kept) -> Vectors:
+    texts = list(trained.vectors)
+    ours = np.stack([trained.vectors[text] for text in texts])
+    theirs = np.stack([exported.vectors[text] for text in texts])
+    return np.asarray(np.einsum("nd,nd->n", ours, theirs), dtype=np.float32)

@@ -1,0 +1,78 @@
+"""A graph is exported once, kept whole, and made anew when anything that decides it changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.tiny_model import save_tiny_model
+from vectune.encode.backends.graph_cache import cached_graph
+from vectune.encode.export.manifest import is_export
+from vectune.encode.loading import load_encoder
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.errors import ModelError, StorageError
+
+
+class Loads:
+    """Loads a folder's model and counts how often it was asked to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+
+    def __call__(self) -> SentenceEncoder:
+        self.count += 1
+        return load_encoder(str(self.folder), precision="fp32")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_second_time_loads_nothing(cache: Path, tiny_model_folder: Path) -> None:
+    """The kept folder is given back without the model; nothing half-written stays beside it."""
+    load = Loads(tiny_model_folder)
+    first = cached_graph(tiny_model_folder, "openvino", load)
+    assert cached_graph(tiny_model_folder, "openvino", load) == first
+    assert load.count == 1
+    assert is_export(first)
+    assert list((cache / "graphs").iterdir()) == [first]
+
+
+def test_other_prompts_are_another_graph(cache: Path, tmp_path: Path) -> None:
+    """The small files count as well as the weights."""
+    folder = save_tiny_model(tmp_path / "model")
+    before = cached_graph(folder, "openvino", Loads(folder))
+    file = folder / "config_sentence_transformers.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"prompts": {"query": "red3 ", "document": ""}}))
+    assert cached_graph(folder, "openvino", Loads(folder)) != before
+
+
+def test_graph_that_is_not_the_model_is_not_kept(cache: Path, tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The export is compared with the model before anybody uses it."""
+    other = save_tiny_model(tmp_path / "other", seed=5)
+
+    class Swapped(SentenceEncoder):
+        """Exports its own weights and encodes with another model's."""
+
+        def encode(self, *given: object, **more: object) -> object:  # type: ignore[override]
+            return load_encoder(str(other), precision="fp32").encode(*given, **more)  # type: ignore[arg-type]
+
+    swapped = Swapped(load_encoder(str(tiny_model_folder)).model, "swapped", precision="fp32")
+    with pytest.raises(ModelError, match="is not the model"):
+        cached_graph(tiny_model_folder, "openvino", lambda: swapped)
+    assert not list((cache / "graphs").iterdir())
+
+
+def test_unwritable_cache_is_an_error_of_ours(cache: Path, tiny_model_folder: Path) -> None:
+    """Where a file stands in place of the folder, the sentence names it."""
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.write_text("")
+    with pytest.raises(StorageError):
+        cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))

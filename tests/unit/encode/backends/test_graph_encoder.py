@@ -1,0 +1,91 @@
+"""Batches are sorted, small, complete, and come back in order, whatever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.fakes.tiny_model import WORDS
+from vectune.encode.backends.graph_encoder import Batch, GraphEncoder
+from vectune.encode.encoder import Vectors
+from vectune.encode.export.manifest import read_manifest
+from vectune.encode.tokens import Indices
+from vectune.errors import Interrupted
+from vectune.records import Role
+
+
+class Lengths:
+    """A session whose vector of a text is one-hot at its number of tokens; hands batches back last first."""
+
+    workers = 2
+    precision = "fp32"
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
+        self.batches = list(batches)
+        for batch in reversed(self.batches):
+            keep(batch.rows, np.eye(32, dtype=np.float32)[batch.mask.sum(axis=1) % 32])
+
+
+class Counted:
+    """Progress that adds up, and stops when told to."""
+
+    def __init__(self, stop_at: int = 10**9) -> None:
+        self.done = 0
+        self._stop_at = stop_at
+
+    def stage(self, name: str, total: int | None = None) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        if self.done >= self._stop_at:
+            raise Interrupted("Stopped.")
+
+
+def _encoder(exported: dict[str, Path], session: Any, **more: Any) -> GraphEncoder:
+    folder = exported["onnx"]
+    return GraphEncoder(folder, read_manifest(folder), session, "lengths", **more)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 300, 5000])
+def test_every_text_comes_back_at_its_place(exported: dict[str, Path], count: int) -> None:
+    """More texts than a block holds, one, or none: each row has its own text's vector; progress counts them all."""
+    session, counted = Lengths(), Counted()
+    texts = [" ".join(WORDS[: 1 + i * 7 % 30]) for i in range(count)]
+    encoder = _encoder(exported, session)
+    found = encoder.encode(texts, Role.DOCUMENT, counted)
+    expected = [(len(text.split()) + 3) % 32 for text in texts]  # the prompt and two special tokens
+    assert found.shape == (count, 32)
+    assert found.argmax(axis=1).tolist() == expected
+    assert counted.done == count
+    assert all(batch.ids.size <= 1024 for batch in session.batches)
+
+
+def test_work_is_shared_where_there_is_little(exported: dict[str, Path]) -> None:
+    """A few hundred tokens are cut so that each worker has some."""
+    session = Lengths()
+    _encoder(exported, session).encode([" ".join(WORDS[:20])] * 30)
+    assert len(session.batches) >= 2
+
+
+def test_limit_may_be_lowered_only(exported: dict[str, Path]) -> None:
+    """`max_tokens` cuts earlier, never later than the model."""
+    session = Lengths()
+    _encoder(exported, session, max_tokens=6).encode([" ".join(WORDS[:40])])
+    assert session.batches[0].ids.shape == (1, 6)
+    assert _encoder(exported, session, max_tokens=4000).max_tokens == 48
+    assert _encoder(exported, session, max_tokens=6).count_tokens([" ".join(WORDS[:40])]).tolist() == [42]
+
+
+def test_stop_is_heard_between_batches(exported: dict[str, Path]) -> None:
+    """What progress raises ends the work in the caller's thread."""
+    with pytest.raises(Interrupted):
+        _encoder(exported, Lengths()).encode([" ".join(WORDS[:30])] * 200, progress=Counted(stop_at=40))

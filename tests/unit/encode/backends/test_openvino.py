@@ -1,0 +1,47 @@
+"""OpenVINO gives the model's vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes.tiny_model import WORDS
+from vectune.encode.backends.openvino import OpenvinoSession
+from vectune.encode.export.manifest import read_manifest
+from vectune.encode.loading import load_encoder
+from vectune.encode.open_encoder import Opening, open_encoder
+from vectune.errors import ModelError
+from vectune.records import Role
+
+TEXTS = [" ".join(WORDS[i : i + 1 + i % 70]) for i in range(90)]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_vectors_are_the_models(exported: dict[str, Path], prompted_model: Path, role: Role) -> None:
+    """Long, short and cut texts, with the prompt of their role, in fp32."""
+    expected = load_encoder(str(prompted_model), precision="fp32").encode(TEXTS, role)
+    found = open_encoder(str(exported["openvino"]), Opening(precision="fp32")).encode(TEXTS, role)
+    assert (found * expected).sum(axis=1).min() > 0.99999
+
+
+def test_precision_is_resolved_and_kept(exported: dict[str, Path]) -> None:
+    """fp32 is fp32 wherever; `auto` is whatever the machine is good at, never left open."""
+    folder = exported["openvino"]
+    assert OpenvinoSession(folder, read_manifest(folder), "fp32").precision == "fp32"
+    assert OpenvinoSession(folder, read_manifest(folder)).precision in ("fp32", "bf16")
+
+
+def test_bf16_stays_close(exported: dict[str, Path]) -> None:
+    """bf16 arithmetic moves a vector by little."""
+    found = [open_encoder(str(exported["openvino"]), Opening(precision=one)).encode(TEXTS) for one in ("fp32", "bf16")]
+    assert np.einsum("nd,nd->n", *found).min() > 0.999
+
+
+def test_damaged_graph_is_an_error_of_ours(exported: dict[str, Path], tmp_path: Path) -> None:
+    """The runtime's exception becomes a sentence."""
+    manifest = read_manifest(exported["openvino"])
+    (tmp_path / manifest.file).write_text("<net")
+    with pytest.raises(ModelError, match="can't load"):
+        OpenvinoSession(tmp_path, manifest)
