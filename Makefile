@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check fix docs browser
+.PHONY: demo test check fix docs bench browser
 
 demo: $(VENV)/.run-ready
 	$(BIN)/vectune demo; status=$$?; [ $$status -eq 3 ] || [ $$status -eq 4 ] || exit $$status
@@ -31,6 +31,11 @@ fix: $(VENV)/.dev-ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Figures of docs/benchmarks.md; run nothing beside it. About an hour on 2 cores.
+bench: $(VENV)/.dev-ready
+	@for name in train_speed train_parts train_profile train_quality encode_speed memory kills; do \
+		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
 docs: $(VENV)/.dev-ready
 	$(BIN)/python -m vectune.cli.reference
 
@@ -44,5 +49,5 @@ $(VENV)/.run-ready: $(VENV)/.torch-ready pyproject.toml
 	touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.run-ready pyproject.toml
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,cpu,remote,serve,dev]'
 	touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["NO_COLOR"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # small models gain nothing from threads, and a busy machine makes them spin
+
+_CACHE = tempfile.TemporaryDirectory(prefix="vectune-tests-")  # removed when the tests end
+os.environ.setdefault("VECTUNE_CACHE", _CACHE.name)
 
 ROOT = Path(__file__).resolve().parents[1]
 

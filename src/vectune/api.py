@@ -8,9 +8,11 @@ from typing import Any
 
 from vectune.config import CheckConfig, JudgeConfig, TuneConfig
 from vectune.config.load import parse_config
+from vectune.config.remote import RemoteConfig
 from vectune.data.check import CheckReport
+from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
-from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.open_adapted import open_model
 from vectune.monitor.progress import Progress, Silent
 from vectune.workflows.check import check_data
 from vectune.workflows.evaluate import Judged, evaluate
@@ -54,9 +56,22 @@ def check(path: str | Path, **settings: Any) -> dict[str, CheckReport]:
     return check_data(parse_config(CheckConfig, {"path": str(path), **settings}, "check()"), Silent())
 
 
-def load(model: str | Path, *, max_tokens: int | None = None, device: str | None = None) -> SentenceEncoder:
+def load(
+    model: str | Path,
+    *,
+    max_tokens: int | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    base_url: str | None = None,
+) -> Encoder:
     """An encoder: `load(run.model).encode(texts)` gives float32 [len(texts), dim] of L2 norm 1.
 
-    `model` is a run folder, a path or a name; ModelError when it can't be had.
+    `model` is a run folder, a path, a name or `openai:MODEL` at the endpoint `base_url`; with `trust_remote_code` its
+    own Python code may run. ModelError when it can't be had.
     """
-    return load_encoder(str(model), max_tokens=max_tokens, device=device)
+
+    def local() -> Encoder:
+        return load_encoder(str(model), max_tokens=max_tokens, device=device, trust_remote_code=trust_remote_code)
+
+    remote = parse_config(RemoteConfig, {"base_url": base_url}, "load()")
+    return open_model(str(model), remote, local)

@@ -34,8 +34,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_all_example_files_are_known() -> None:
-    """One config and two data files lie under examples; a new one must be added here and get its own checks."""
-    assert [path.relative_to(_EXAMPLES).as_posix() for path in _CONFIGS] == ["helpdesk/tune.toml"]
+    """Two configs and two data files lie under examples; a new one must be added here and get its own checks."""
+    assert [path.relative_to(_EXAMPLES).as_posix() for path in _CONFIGS] == [
+        "helpdesk/adapter.toml",
+        "helpdesk/tune.toml",
+    ]
     assert [path.relative_to(_EXAMPLES).as_posix() for path in _DATA] == [
         "helpdesk/distractors.jsonl",
         "helpdesk/pairs.jsonl",

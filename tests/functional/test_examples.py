@@ -13,11 +13,14 @@ CONFIGS = sorted((ROOT / "examples").rglob("*.toml"))
 
 
 def test_all_configs_are_found() -> None:
-    """There is one config; a new one is run below as soon as it is there."""
-    assert [path.relative_to(ROOT).as_posix() for path in CONFIGS] == ["examples/helpdesk/tune.toml"]
+    """There are two configs; a new one is run below as soon as it is there."""
+    assert [path.relative_to(ROOT).as_posix() for path in CONFIGS] == [
+        "examples/helpdesk/adapter.toml",
+        "examples/helpdesk/tune.toml",
+    ]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_config_runs_from_the_root(
     path: Path, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

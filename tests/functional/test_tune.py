@@ -65,7 +65,7 @@ def test_metrics_tell_the_training(finished: FinishedRun) -> None:
     dev = [event for event in events if event["event"] == "dev"]
     assert dev[0]["step"] == 0
     assert {event["measure"] for event in dev} == {"ndcg@10"}
-    assert [event["share"] for event in events if event["event"] == "interpolation"] == [0.5, 0.75, 1.0]
+    assert [event["share"] for event in events if event["event"] == "interpolation"] == [0.25, 0.5, 0.75, 1.0]
     assert {"train", "judge"} <= {event["name"] for event in events if event["event"] == "stage"}
 
 

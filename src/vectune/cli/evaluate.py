@@ -9,7 +9,7 @@ from vectune.cli import parsing
 from vectune.cli.console import watching
 from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, argument, option
 from vectune.cli.show import show, show_config
-from vectune.config import DataConfig, EvaluateConfig, JudgeConfig
+from vectune.config import DataConfig, EvaluateConfig, JudgeConfig, RemoteConfig
 from vectune.config.load import load_config
 
 NAME = "evaluate"
@@ -26,6 +26,8 @@ def command(
     columns: Annotated[str | None, option(DataConfig, "columns", "--columns", metavar="ROLE=COLUMN,...")] = None,
     dims: Annotated[str | None, option(EvaluateConfig, "dims", "--dims", metavar="384,128,...")] = None,
     measure: Annotated[str | None, option(EvaluateConfig, "measure", "--measure")] = None,
+    trust_remote_code: Annotated[bool, option(JudgeConfig, "trust_remote_code", "--trust-remote-code")] = False,
+    base_url: Annotated[str | None, option(RemoteConfig, "base_url", "--base-url", metavar="URL")] = None,
     settings: Settings = None,
     config_file: ConfigFile = None,
     dry_run: DryRun = False,
@@ -37,7 +39,8 @@ def command(
         "model": model, "path": path, "against": against or None, "corpus": corpus,
         "split": split, "out": out,
         "data.columns": parsing.columns(columns), "evaluate.dims": parsing.dims(dims), "evaluate.measure": measure,
-        **parsing.settings(settings),
+        "remote.base_url": base_url,
+        "trust_remote_code": trust_remote_code or None, **parsing.settings(settings),
     }  # fmt: skip
     config = load_config(JudgeConfig, config_file, flags)
     if dry_run:

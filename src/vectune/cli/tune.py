@@ -11,7 +11,7 @@ from vectune.cli import parsing
 from vectune.cli.console import stoppable, watching
 from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, argument, option
 from vectune.cli.show import show, show_config
-from vectune.config import DataConfig, EvaluateConfig, SplitConfig, TrainConfig, TuneConfig
+from vectune.config import DataConfig, EvaluateConfig, RemoteConfig, SplitConfig, TrainConfig, TuneConfig
 from vectune.config.load import load_config
 from vectune.errors import UsageError
 
@@ -22,6 +22,8 @@ EXAMPLE = "vectune tune pairs.jsonl --out runs/first"
 def command(
     path: Annotated[str | None, argument(TuneConfig, "path")] = None,
     base: Annotated[str | None, option(TuneConfig, "base", "--base")] = None,
+    trust_remote_code: Annotated[bool, option(TuneConfig, "trust_remote_code", "--trust-remote-code")] = False,
+    base_url: Annotated[str | None, option(RemoteConfig, "base_url", "--base-url", metavar="URL")] = None,
     out: Annotated[Path | None, option(TuneConfig, "out", "--out", "-o")] = None,
     name: Annotated[str | None, option(TuneConfig, "name", "--name")] = None,
     dev: Annotated[str | None, option(TuneConfig, "dev", "--dev")] = None,
@@ -31,7 +33,10 @@ def command(
     max_bad: Annotated[float | None, option(DataConfig, "max_bad", "--max-bad")] = None,
     split: Annotated[str | None, option(SplitConfig, "shares", "--split", metavar="70/10/20")] = None,
     fix_leaks: Annotated[bool, option(SplitConfig, "fix_leaks", "--fix-leaks")] = False,
+    method: Annotated[str | None, option(TrainConfig, "method", "--method")] = None,
     loss: Annotated[str | None, option(TrainConfig, "loss", "--loss")] = None,
+    teacher: Annotated[str | None, option(TrainConfig, "teacher", "--teacher", metavar="MODEL")] = None,
+    guide: Annotated[str | None, option(TrainConfig, "guide", "--guide", metavar="MODEL")] = None,
     epochs: Annotated[float | None, option(TrainConfig, "epochs", "--epochs")] = None,
     batch_size: Annotated[int | None, option(TrainConfig, "batch_size", "--batch-size")] = None,
     learning_rate: Annotated[float | None, option(TrainConfig, "learning_rate", "--learning-rate")] = None,
@@ -48,12 +53,14 @@ def command(
 ) -> int:
     """Tune a model on your data and judge it: read, check, split, train, judge, save."""
     flags: dict[str, Any] = {
-        "path": path, "base": base, "out": out, "name": name, "dev": dev, "test": test, "corpus": corpus,
+        "path": path, "base": base, "trust_remote_code": trust_remote_code or None,
+        "out": out, "name": name, "dev": dev, "test": test, "corpus": corpus,
         "data.columns": parsing.columns(columns), "data.max_bad": max_bad,
         "split.shares": parsing.shares(split), "split.fix_leaks": fix_leaks or None,
-        "train.loss": loss, "train.epochs": epochs, "train.batch_size": batch_size,
+        "train.method": method, "train.loss": loss, "train.teacher": teacher, "train.guide": guide,
+        "train.epochs": epochs, "train.batch_size": batch_size,
         "train.learning_rate": learning_rate, "train.dims": parsing.dims(dims), "train.max_tokens": max_tokens,
-        "train.seed": seed, "evaluate.measure": measure,
+        "train.seed": seed, "evaluate.measure": measure, "remote.base_url": base_url,
         **parsing.settings(settings),
     }  # fmt: skip
     if resume:

@@ -2,7 +2,11 @@
 
 from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig, VerdictConfig
+from vectune.config.export import ExportConfig
+from vectune.config.jobs import JobsConfig
 from vectune.config.model import Config
+from vectune.config.remote import RemoteConfig
+from vectune.config.serve import ServeConfig
 from vectune.config.train import TrainConfig
 from vectune.config.workflow import CheckConfig, EncodeConfig, JudgeConfig, RunsConfig, TuneConfig
 
@@ -12,8 +16,12 @@ __all__ = [
     "DataConfig",
     "EncodeConfig",
     "EvaluateConfig",
+    "ExportConfig",
+    "JobsConfig",
     "JudgeConfig",
+    "RemoteConfig",
     "RunsConfig",
+    "ServeConfig",
     "SplitConfig",
     "TrainConfig",
     "TuneConfig",

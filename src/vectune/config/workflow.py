@@ -8,7 +8,9 @@ from typing import Literal
 from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig
 from vectune.config.model import Config
+from vectune.config.remote import RemoteConfig
 from vectune.config.train import TrainConfig
+from vectune.config.vectors import BackendName, EncodePrecision, VectorType
 
 PACKAGED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -39,6 +41,8 @@ class TuneConfig(Config):
     """More documents to search among when judging (distractors): one text a row."""
     base: str = PACKAGED_MODEL
     """Base model: a path, a name in the local Hugging Face cache, the packaged all-MiniLM-L6-v2, or a hub name."""
+    trust_remote_code: bool = False
+    """Let the base model run Python code of its own; it runs with all your rights, so read it first."""
     out: Path | None = None
     """Run folder; by default runs/NAME-TIME."""
     name: str | None = None
@@ -49,6 +53,8 @@ class TuneConfig(Config):
     """How rows are divided."""
     train: TrainConfig = TrainConfig()
     """How the model is tuned."""
+    remote: RemoteConfig = RemoteConfig()
+    """How models named `openai:MODEL` are reached."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How it is judged."""
 
@@ -62,6 +68,8 @@ class JudgeConfig(Config):
     """Data to judge on."""
     against: tuple[str, ...] = ()
     """Models to compare with; the first is the base of the verdict. Without one, the packaged model is the base."""
+    trust_remote_code: bool = False
+    """Let the models run Python code of its own; it runs with all your rights, so read it first."""
     corpus: str | None = None
     """More documents to search among (distractors): one text a row."""
     split: str = "test"
@@ -70,6 +78,8 @@ class JudgeConfig(Config):
     """Folder for verdict.json, per_query.parquet and report.html."""
     data: DataConfig = DataConfig()
     """How data is read."""
+    remote: RemoteConfig = RemoteConfig()
+    """How models named `openai:MODEL` are reached."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How it is judged."""
 
@@ -85,12 +95,23 @@ class EncodeConfig(Config):
     """Where the vectors go: .npy, .parquet or .jsonl."""
     dims: int | None = None
     """Keep the first dims of each vector and normalise again."""
+    backend: BackendName = "auto"
+    """What runs the model: `auto` takes OpenVINO, else onnxruntime, else torch; torch on a GPU. A token table runs
+    `static`."""
+    precision: EncodePrecision = "auto"
+    """Arithmetic: `auto` takes bf16 where the machine has instructions for it, else fp32."""
+    type: VectorType = "float32"
+    """How values are stored; what a smaller type loses is measured on the texts and told."""
     role: Literal["query", "document"] = "document"
     """Which of the model's prompts is put before the texts."""
     column: str | None = None
     """Column that holds the text in JSONL, CSV or Parquet."""
+    trust_remote_code: bool = False
+    """Let the model run Python code of its own; it runs with all your rights, so read it first."""
     max_tokens: int | None = None
     """Tokens of a text that the model sees; by default the model's own limit."""
+    remote: RemoteConfig = RemoteConfig()
+    """How models named `openai:MODEL` are reached."""
 
 
 class RunsConfig(Config):

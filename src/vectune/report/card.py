@@ -42,7 +42,8 @@ def render_card(folder: Path, base_license: str | None) -> str:
 
 
 def _front_matter(run: RunContents, base_license: str | None) -> str:
-    content: dict[str, Any] = {"library_name": "sentence-transformers", "pipeline_tag": "sentence-similarity"}
+    library = "vectune" if card_sections.is_remote(run) else "sentence-transformers"
+    content: dict[str, Any] = {"library_name": library, "pipeline_tag": "sentence-similarity"}
     languages = spoken(mapping(mapping(run.data.get("profile")).get("languages")))
     if languages:
         content["language"] = languages
@@ -50,7 +51,7 @@ def _front_matter(run: RunContents, base_license: str | None) -> str:
         content["license"] = base_license
     if _HUB_NAME.fullmatch(run.base_model) and not Path(run.base_model).exists():
         content["base_model"] = run.base_model
-    content["tags"] = list(_TAGS)
+    content["tags"] = [tag for tag in _TAGS if tag in (library, *_TAGS[1:])]
     content["model-index"] = _results(run)
     return "---\n" + "\n".join(_yaml(content)) + "\n---"
 

@@ -68,6 +68,11 @@ def _range(value: object, say: Callable[[float | None], str] = score) -> str:
     return "" if ends is None else f"{say(ends[0])} to {say(ends[1])}"
 
 
+def is_remote(run: RunContents) -> bool:
+    """Whether the base lies behind an endpoint, so that the folder holds no weights of it."""
+    return run.space.get("pooling") == "remote"
+
+
 def usage(run: RunContents) -> str:
     """How to load and use the model."""
     if run.verdict.get("kind") in ("scored", "labelled"):
@@ -80,11 +85,26 @@ def usage(run: RunContents) -> str:
         )
     load = f"model = SentenceTransformer({json.dumps(clean(run.name) + '/model', ensure_ascii=False)})"
     shown = f"```python\nfrom sentence_transformers import SentenceTransformer\n\n{load}\n{body}\n```"
+    if is_remote(run):
+        return f"## Use\n\n{_remote_usage(run)}"
     shorter = [dim for dim in run.dims() if dim != max(run.dims())]
     if not shorter:
         return f"## Use\n\n{shown}"
     hint = f'`SentenceTransformer(path, truncate_dim={shorter[0]})` gives shorter vectors; see "Dimensions".'
     return f"## Use\n\n{shown}\n\n{hint}"
+
+
+def _remote_usage(run: RunContents) -> str:
+    """The base is behind an endpoint: vectune fetches its vectors and maps those of queries."""
+    name = json.dumps(clean(run.name), ensure_ascii=False)
+    body = (
+        f"from vectune.records import Role\n\nmodel = vectune.load({name})\n"
+        'queries = model.encode(["what people ask"], Role.QUERY)\n'
+        'documents = model.encode(["a text that may answer", "another one"], Role.DOCUMENT)\n'
+        "print(queries @ documents.T)"
+    )
+    said = f"This folder holds the adapter alone; {code(_base(run))} is asked at its endpoint."
+    return f"{said}\n\n```python\nimport vectune\n{body}\n```"
 
 
 def measures(run: RunContents) -> str:
@@ -125,6 +145,8 @@ def vectors(run: RunContents) -> str:
     warning = (
         "Vectors of this model can't be compared with those of any other, its base included: embed everything anew."
     )
+    if run.space.get("query_adapter"):
+        warning = "Only queries were adapted. Documents are embedded by the base model: an index of them stays valid."
     return f"## Vectors\n\n{_list(facts)}\n\n{warning}"
 
 

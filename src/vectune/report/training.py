@@ -17,6 +17,8 @@ _LOSSES = {
     "triplet": "Triplet",
     "cosent": "CoSENT",
     "supervised_contrastive": "Supervised contrastive",
+    "listwise_kl": "Listwise KL",
+    "margin_mse": "Margin-MSE",
 }
 
 Points = list[tuple[float, float]]
@@ -93,6 +95,7 @@ def _recipe(recipe: dict[str, Any]) -> list[tuple[str, Content]]:
     facts: list[tuple[str, Content]] = []
     if recipe.get("loss"):
         facts.append(("Loss", _LOSSES.get(str(recipe["loss"]), str(recipe["loss"]))))
+    facts += [(role.title(), str(recipe[role])) for role in ("teacher", "guide") if recipe.get(role)]
     if number(recipe.get("batch_size")) is not None:
         facts.append(("Batch size", count(number(recipe["batch_size"]))))
     return facts

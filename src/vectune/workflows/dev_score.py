@@ -45,7 +45,7 @@ def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> De
     if len(splits.dev) < LEAST_UNITS:
         return None
     dev = small_corpus(few_queries(splits.dev, train.dev_queries), train.dev_corpus)
-    reference = _few_texts(splits.train, train.dev_corpus) if isinstance(splits.train, Labelled) else None
+    reference = few_texts(splits.train, train.dev_corpus) if isinstance(splits.train, Labelled) else None
     return DevScorer(decisive_measure(dev, config), dev, reference, config)
 
 
@@ -73,7 +73,8 @@ def small_corpus(data: Dataset, most_documents: int) -> Dataset:
     return replace(data, corpus={name: text for name, text in data.corpus.items() if name in kept})
 
 
-def _few_texts(data: Labelled, most: int) -> Labelled:
+def few_texts(data: Labelled, most: int) -> Labelled:
+    """At most `most` of the labelled texts, drawn by hash."""
     if len(data.texts) <= most:
         return data
     kept = set(_by_hash(str(text.row) + text.text for text in data.texts)[:most])

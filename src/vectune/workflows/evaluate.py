@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vectune.config import JudgeConfig
+from vectune.config.vectors import BackendName
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.data.check import load_checked
 from vectune.data.fingerprint import fingerprint
@@ -15,8 +16,8 @@ from vectune.data.join import widened
 from vectune.data.read import open_source
 from vectune.data.texts import read_texts
 from vectune.encode.allocator import keep_large_blocks
-from vectune.encode.loading import load_encoder
-from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.encoder import Encoder
+from vectune.encode.open_encoder import Opening, is_exported, open_encoder
 from vectune.errors import ConfigError, DataError
 from vectune.monitor.progress import Named, Progress
 from vectune.records import Dataset, Labelled, Retrieval
@@ -62,10 +63,10 @@ def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
     return Judged(verdict, config.out, judgement.verdict.exit_status)
 
 
-def _encoders(config: JudgeConfig) -> dict[str, SentenceEncoder]:
+def _encoders(config: JudgeConfig) -> dict[str, Encoder]:
     base, *others = config.against or (PACKAGED_MODEL,)
     names = {BASE: base, TUNED: config.model} | {f"other-{i}": name for i, name in enumerate(others, start=1)}
-    encoders = {role: load_encoder(name) for role, name in names.items()}
+    encoders = {role: _open(name, config) for role, name in names.items()}
     dim, largest = encoders[TUNED].dim, max(config.evaluate.dims, default=0)
     if largest > dim:
         raise ConfigError(
@@ -73,6 +74,12 @@ def _encoders(config: JudgeConfig) -> dict[str, SentenceEncoder]:
             f"Choose dims from 1 to {dim}.",
         )
     return encoders
+
+
+def _open(name: str, config: JudgeConfig) -> Encoder:
+    backend: BackendName = "auto" if is_exported(name) else "torch"
+    opening = Opening(backend=backend, trust_remote_code=config.trust_remote_code, remote=config.remote)
+    return open_encoder(name, opening)
 
 
 def _with_corpus(data: Dataset, path: str, config: JudgeConfig) -> Dataset:

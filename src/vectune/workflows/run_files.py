@@ -15,6 +15,7 @@ from vectune.config import Config
 from vectune.config.load import to_toml
 from vectune.data.fingerprint import fingerprint
 from vectune.encode.loading import save_model
+from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import space_of, write_space
 from vectune.records import Dataset, Dropped, Labelled, Retrieval, Scored, Splits
@@ -53,7 +54,7 @@ def write_dropped(path: Path, dropped: Mapping[str, Iterable[Dropped]]) -> None:
 def write_model(folder: Path, encoder: SentenceEncoder, dims: tuple[int, ...]) -> None:
     """model/ with weights, tokenizer, pooling, prompts, and its space."""
     target = folder / "model"
-    save_model(encoder.model, target)
+    save_model(encoder.model, target, code=Path(resolve_model(encoder.name).location))
     write_space(space_of(encoder, target, dims), target)
 
 

@@ -13,17 +13,29 @@ from typing import Any
 import torch
 
 from vectune.config import TuneConfig
+from vectune.config.remote import is_remote
 from vectune.encode.allocator import keep_large_blocks
+from vectune.encode.encoder import Encoder
 from vectune.encode.license import license_of
 from vectune.encode.loading import load_encoder
+from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import ConfigError, DataError, Interrupted, ModelError, StorageError
+from vectune.errors import ConfigError, DataError, Interrupted, StorageError
 from vectune.monitor.metric_log import MetricLog
 from vectune.monitor.progress import Progress, Silent, Stoppable
 from vectune.records import Labelled
 from vectune.store.atomic import PARTIAL, keep, no_room, refuse_occupied, storage_error
 from vectune.store.run_folder import default_run_folder
-from vectune.workflows.fitting import CHECKPOINTS, METRICS, Fitted, Place, fit
+from vectune.train.methods.choose import choose_method
+from vectune.train.teacher import SELF
+from vectune.workflows.adapter import (
+    AdapterBase,
+    FittedAdapter,
+    fit_adapter,
+    open_adapter_base,
+    refuse_for_weights,
+)
+from vectune.workflows.fitting import CHECKPOINTS, METRICS, Evaluated, Fitted, Place, fit, not_told
 from vectune.workflows.judging import BASE, TUNED, Exam, Judgement, judge_all
 from vectune.workflows.prepare import Prepared, TokenLimit, prepare
 from vectune.workflows.run_files import (
@@ -62,11 +74,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Hands:
-    """Who watches the work and who may stop it."""
+    """Who watches the work, who may stop it, and who hears of each evaluation while a model trains."""
 
     progress: Progress = field(default_factory=Silent)
     stop: Callable[[], bool] = lambda: False
     resume: bool = False
+    evaluated: Evaluated = not_told
 
 
 def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
@@ -106,7 +119,9 @@ def _tune_into(folder: Path, config: TuneConfig, hands: Hands) -> Run:
     progress = Stoppable(hands.progress, hands.stop)
     with watch.stage("load"):
         progress.stage("load model")
-        encoder = _base_encoder(config)
+        encoder = _base_encoder(config, folder)
+        for note in encoder.notes:
+            progress.note(note)
     with watch.stage("read and split"):
         limit = min(config.train.max_tokens or encoder.max_tokens, encoder.max_tokens)
         prepared = prepare(config, TokenLimit(encoder.count_tokens, limit), progress)
@@ -115,49 +130,76 @@ def _tune_into(folder: Path, config: TuneConfig, hands: Hands) -> Run:
     for note in prepared.notes:
         progress.note(note)
     with watch.stage("train"):
-        fitted = fit(encoder, prepared.splits, config, Place(folder, hands.progress, hands.stop))
+        fitted = _fit(encoder, prepared, config, Place(folder, hands.progress, hands.stop, hands.evaluated))
     with watch.stage("save"):
         progress.stage("save")
-        write_model(folder, encoder, config.train.dims)
+        if isinstance(fitted, FittedAdapter):
+            fitted.save(folder)
+        else:
+            write_model(folder, fitted.encoder, config.train.dims)
     with watch.stage("judge"):
-        judgement = _judge(encoder, prepared, config, progress)
+        judgement = _judge(fitted, prepared, config, progress)
     facts = _facts(fitted, prepared, config) | {"seconds": watch.seconds}
     with MetricLog(folder / METRICS) as log:
         for name, seconds in watch.seconds.items():
             log.write("stage", name=name, seconds=seconds)
     verdict = write_judgement(folder, judgement, facts)
     progress.stage("report")
-    write_pages(folder, license_of(config.base))
+    write_pages(folder, None if is_remote(config.base) else license_of(config.base))
     return Run(folder, verdict, judgement.verdict.exit_status, prepared.notes)
 
 
-def _base_encoder(config: TuneConfig) -> SentenceEncoder:
+def _base_encoder(config: TuneConfig, folder: Path) -> SentenceEncoder | AdapterBase:
     if config.train.keep_large_blocks:
         keep_large_blocks()
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
-    encoder = load_encoder(config.base)
-    if not encoder.trainable:
-        raise ModelError(f"{config.base} has no transformer to tune.", "Choose a transformer model as --base.")
+    for other in (config.train.teacher, config.train.guide):
+        if other not in (None, SELF):
+            resolve_model(other)  # a wrong name is said before the data is read
+    encoder, dim = _opened(config, folder)
     largest = max((*config.train.dims, *config.evaluate.dims), default=0)
-    if largest > encoder.dim:
+    if largest > dim:
         raise ConfigError(
-            f"dims asks for {largest}, but the vectors of {config.base} have {encoder.dim} values.",
-            f"Choose dims from 1 to {encoder.dim}.",
+            f"dims asks for {largest}, but the vectors of the tuned model have {dim} values.",
+            f"Choose dims from 1 to {dim}.",
         )
     return encoder
 
 
-def _judge(encoder: SentenceEncoder, prepared: Prepared, config: TuneConfig, progress: Progress) -> Judgement:
+def _opened(config: TuneConfig, folder: Path) -> tuple[SentenceEncoder | AdapterBase, int]:
+    """The base, and how long the vectors of the tuned model will be."""
+    if config.train.method == "adapter":
+        base = open_adapter_base(config, folder)
+        return base, base.dim
+    refuse_for_weights(config)
+    encoder = load_encoder(config.base, trust_remote_code=config.trust_remote_code)
+    return encoder, choose_method(config.train).dim(encoder)
+
+
+def _fit(
+    base: SentenceEncoder | AdapterBase, prepared: Prepared, config: TuneConfig, place: Place
+) -> Fitted | FittedAdapter:
+    if isinstance(base, AdapterBase):
+        return fit_adapter(base, prepared.splits, config, place)
+    return fit(base, prepared.splits, config, place)
+
+
+def _judge(fitted: Fitted | FittedAdapter, prepared: Prepared, config: TuneConfig, progress: Progress) -> Judgement:
     """Base, tuned and BM25 on test, once."""
     splits = prepared.splits
     reference = splits.train if isinstance(splits.train, Labelled) else None
     dims = tuple(sorted({*config.evaluate.dims, *config.train.dims}, reverse=True))
     exam = Exam(splits.test, reference, dims, config.evaluate)
-    return judge_all({BASE: load_encoder(config.base), TUNED: encoder}, exam, progress)
+    base: Encoder
+    if isinstance(fitted, FittedAdapter):
+        base = fitted.base.encoder
+    else:
+        base = load_encoder(config.base, trust_remote_code=config.trust_remote_code)
+    return judge_all({BASE: base, TUNED: fitted.encoder}, exam, progress)
 
 
-def _facts(fitted: Fitted, prepared: Prepared, config: TuneConfig) -> dict[str, Any]:
+def _facts(fitted: Fitted | FittedAdapter, prepared: Prepared, config: TuneConfig) -> dict[str, Any]:
     """What verdict.json says beside the judgement and the seconds."""
     trained, recipe, splits = fitted.trained, fitted.recipe, prepared.splits
     return {
@@ -173,6 +215,7 @@ def _facts(fitted: Fitted, prepared: Prepared, config: TuneConfig) -> dict[str, 
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "learning_rate": recipe.learning_rate,
+            **{role: name for role in ("teacher", "guide") if (name := getattr(config.train, role)) is not None},
         },
         "rows": {name: len(getattr(splits, name)) for name in ("train", "dev", "test")},
     }

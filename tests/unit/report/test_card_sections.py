@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +41,21 @@ def test_one_dimension_offers_no_shorter_vectors(make_run: MakeRun) -> None:
     """truncate_dim is shown only for a model that was judged at shorter vectors."""
     assert "truncate_dim=256" in card_sections.usage(make_run())
     assert "truncate_dim" not in card_sections.usage(make_run(dims=(384,)))
+
+
+def test_adapter_leaves_the_index_valid(make_run: MakeRun) -> None:
+    """The card of an adapted model does not tell people to embed everything anew."""
+    run = make_run()
+    adapted = replace(run, space={**run.space, "query_adapter": "sha256:1"})
+    assert "embed everything anew" in card_sections.vectors(run)
+    assert "an index of them stays valid" in card_sections.vectors(adapted)
+    assert "anew" not in card_sections.vectors(adapted)
+
+
+def test_remote_base_is_used_by_vectune(make_run: MakeRun) -> None:
+    """Where the folder holds no weights the card shows vectune, and does not offer sentence-transformers."""
+    run = make_run()
+    remote = replace(run, space={**run.space, "pooling": "remote"})
+    assert "vectune.load(" in card_sections.usage(remote)
+    assert "SentenceTransformer" not in card_sections.usage(remote)
+    assert "SentenceTransformer" in card_sections.usage(run)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from vectune.config import EncodeConfig
@@ -61,3 +63,44 @@ def test_vectors_never_shift(content: str, found: str, tiny_model_folder: Path, 
     with pytest.raises(DataError, match=found):
         encode(_config(tiny_model_folder, tmp_path / "a.txt", tmp_path / "v.npy"), Silent())
     assert not (tmp_path / "v.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "width"), [("float16", np.float16, 20), ("int8", np.int8, 20), ("binary", np.uint8, 3)]
+)
+def test_types_are_written_and_their_loss_told(
+    tiny_model_folder: Path, tmp_path: Path, kind: str, dtype: type, width: int
+) -> None:
+    """All three forms hold the same values; what was lost against float32 is measured on these very texts."""
+    texts = "\n".join(f"red{number} dog{number} sun{24 - number}" for number in range(25))
+    (tmp_path / "a.txt").write_text(texts)
+    forms: dict[str, np.ndarray] = {}
+    for ending in ("npy", "parquet", "jsonl"):
+        out = tmp_path / f"v.{ending}"
+        report = encode(_config(tiny_model_folder, tmp_path / "a.txt", out, type=kind, dims=20), Silent())
+        assert (report.type, report.dim) == (kind, 20)
+        assert report.loss is not None
+        assert 0.5 < report.loss["cosine"] <= 1.0001
+        assert 0 < report.loss["top_10"] <= 1
+    forms["npy"] = np.load(tmp_path / "v.npy")
+    table = pq.read_table(tmp_path / "v.parquet")
+    forms["parquet"] = np.array(table["vector"].to_pylist())
+    lines = (tmp_path / "v.jsonl").read_text().splitlines()
+    forms["jsonl"] = np.array([json.loads(line)["vector"] for line in lines])
+    assert forms["npy"].dtype == dtype
+    assert table.schema.metadata[b"vectune.type"].decode() == kind
+    for values in forms.values():
+        assert values.shape == (25, width)
+        np.testing.assert_array_equal(values.astype(np.float32), forms["npy"].astype(np.float32))
+
+
+def test_backends_agree(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The named runtime encodes, with the same vectors."""
+    (tmp_path / "a.txt").write_text("red1 dog2\ncat3 sun4 sun5\n")
+    found = []
+    for backend in ("torch", "openvino", "onnx"):
+        out = tmp_path / f"{backend}.npy"
+        encode(_config(tiny_model_folder, tmp_path / "a.txt", out, backend=backend, precision="fp32"), Silent())
+        found.append(np.load(out))
+    np.testing.assert_allclose(found[1], found[0], atol=2e-3)  # its weights are kept in fp16
+    np.testing.assert_allclose(found[2], found[0], atol=1e-5)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.tiny_model import save_tiny_model
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import TuneConfig
 from vectune.encode.loading import load_encoder
@@ -125,3 +128,64 @@ def test_one_row_is_too_few(encoder: SentenceEncoder, splits: Splits, tmp_path: 
     one = Retrieval({"q": "red1"}, {"d": "dog1"}, {"q": {"d": 1}})
     with pytest.raises(DataError, match="Only 1 row"):
         fit(encoder, Splits(one, splits.dev, splits.test), _config(), _place(tmp_path))
+
+
+def _stopped_in_training(folder: Path) -> Place:
+    """A place where training is stopped after some steps, however often was asked before."""
+    seen = Values()
+    asked = iter([False] * 4)
+    return Place(folder, seen, lambda: "train" in seen.stages and next(asked, True))
+
+
+def test_teacher_is_a_stage_and_is_not_asked_twice(tiny_model_folder: Path, splits: Splits, tmp_path: Path) -> None:
+    """An interrupted fit with a teacher goes on to the very weights, without computing the teacher's vectors again."""
+    config = _config(teacher=str(save_tiny_model(tmp_path / "teacher", seed=3)), guide="self")
+    whole, halves, again = (load_encoder(str(tiny_model_folder)) for _ in range(3))
+    config = config.model_copy(update={"base": str(tiny_model_folder)})
+    seen, after = Values(), Values()
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+    fit(whole, splits, config, _place(tmp_path / "whole", seen))
+    with pytest.raises(Interrupted, match="Stopped at step"):
+        fit(halves, splits, config, _stopped_in_training(tmp_path / "halves"))
+    fit(again, splits, config, _place(tmp_path / "halves", after))
+    assert seen.stages[:2] == ["teacher", "guide"]
+    assert {"teacher", "guide"}.isdisjoint(after.stages)
+    expected = whole.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())
+
+
+def test_checkpoint_of_another_teacher_is_refused(tiny_model_folder: Path, splits: Splits, tmp_path: Path) -> None:
+    """A teacher whose weights changed under its name is another training."""
+    teacher = tmp_path / "teacher"
+    config = _config(teacher=str(save_tiny_model(teacher, seed=3)))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(Interrupted, match="Stopped at step"):
+        fit(load_encoder(str(tiny_model_folder)), splits, config, _stopped_in_training(tmp_path / "run"))
+    save_tiny_model(teacher, seed=4)
+    with pytest.raises(TrainingError, match="other data or settings"):
+        fit(load_encoder(str(tiny_model_folder)), splits, config, _place(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({}, "--loss listwise_kl or margin_mse"), ({"teacher": "base"}, "the teacher's"), ({"loss": "listwise_kl"}, "")],
+)
+def test_unused_scores_are_told(
+    tiny_model_folder: Path, tmp_path: Path, splits: Splits, settings: dict[str, str], said: str
+) -> None:
+    """Scores in the data that nothing learns from are said, with what would; where they are learnt nothing is said."""
+    train = splits.train
+    assert isinstance(train, Retrieval)
+    scores = {query: dict.fromkeys(grades, 0.9) for query, grades in train.qrels.items()}
+    named = {key: str(tiny_model_folder) if value == "base" else value for key, value in settings.items()}
+    notes: list[str] = []
+
+    class Notes(Silent):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    with_scores = Splits(replace(train, scores=scores), splits.dev, splits.test)
+    fit(load_encoder(str(tiny_model_folder)), with_scores, _config(**named, epochs=1), _place(tmp_path, Notes()))
+    assert len(notes) == bool(said)
+    assert all("scores" in note and said in note for note in notes)

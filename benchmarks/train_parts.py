@@ -1,0 +1,141 @@
+"""What each part of the training engine brings: `python benchmarks/train_parts.py [--rounds N] [--json]`.
+
+vectune's default against itself with one part taken out or changed, on the rows of train_speed.py. Sides take turns, a
+fresh process each; the first step of each warms up. Medians over the rounds, and ratios to the default of the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from page import describe_machine, write_section
+from train_speed import BATCH, in_process, texts, time_vectune
+
+STEPS = {"long": 5, "short": 16}
+
+
+def _own_attention() -> None:
+    """torch's fused attention instead of whole matrices."""
+    import vectune.train.step as step
+
+    step.training_attention = lambda *_: nullcontext()
+
+
+def _dense_tables() -> None:
+    """A dense gradient of the word embeddings, as torch has it by default."""
+    import vectune.train.loop as loop
+
+    loop.make_tables_sparse = lambda _: None
+
+
+def _small_blocks() -> None:
+    """glibc as it comes: large blocks go back to the kernel."""
+    import vectune.encode.allocator as allocator
+
+    allocator.keep_large_blocks = lambda: False
+
+
+def _micro_batches(tokens: int) -> Callable[[], None]:
+    def change() -> None:
+        from vectune.config import TrainConfig
+
+        TrainConfig.model_fields["micro_batch_tokens"].default = tokens
+        TrainConfig.model_rebuild(force=True)
+
+    return change
+
+
+def _one_micro_batch() -> None:
+    """The whole batch padded to its longest text, in the order of the rows."""
+    import numpy as np
+
+    import vectune.train.room as room
+
+    room.micro_batches = lambda lengths, *_: [np.arange(len(lengths))]
+
+
+def _dropout() -> None:
+    """Dropout as the model's config has it, which takes the fast paths of attention away."""
+    from vectune.train.loop import Trainer
+
+    plain = Trainer._do
+
+    def with_dropout(self: Any, batch: Any) -> float:
+        self._encoder.model.train()
+        return plain(self, batch)
+
+    Trainer._do = with_dropout
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "default": lambda: None,
+    "torch's own attention": _own_attention,
+    "dense word-embedding gradient": _dense_tables,
+    "mallopt left alone": _small_blocks,
+    "micro-batches of 1,024 tokens": _micro_batches(1024),
+    "micro-batches of 4,096 tokens": _micro_batches(4096),
+    "micro-batches of 8,192 tokens": _micro_batches(8192),
+    "one padded batch": _one_micro_batch,
+    "dropout on": _dropout,
+}
+
+
+def turn(part: str, length: str) -> list[float]:
+    """Pairs per second of each timed step, in this process."""
+    PARTS[part]()
+    pairs = texts(length == "short", BATCH * (STEPS[length] + 1))
+    return [BATCH / second for second in time_vectune(pairs, STEPS[length], "auto")]
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Every part, in turns."""
+    speeds: dict[str, dict[str, list[float]]] = {part: {"long": [], "short": []} for part in PARTS}
+    for _ in range(rounds):
+        for length in STEPS:
+            for part in PARTS:
+                speeds[part][length].append(statistics.median(in_process("--turn", part, length, script=__file__)))
+                print(f"{length}: {part}: {speeds[part][length][-1]:.2f} pairs/s", file=sys.stderr)
+    middle = {part: {length: statistics.median(v) for length, v in both.items()} for part, both in speeds.items()}
+    ratios = {
+        part: {length: round(value / middle["default"][length], 2) for length, value in both.items()}
+        for part, both in middle.items()
+    }
+    return {"pairs_per_second": middle, "ratios": ratios, "rounds": rounds, "machine": describe_machine()}
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as a table for the page."""
+    lines = ["| part | 10 + 143 words, pairs/s | of the default | 10 + 10 words, pairs/s | of the default |"]
+    lines.append("| --- | --: | --: | --: | --: |")
+    for part, speeds in found["pairs_per_second"].items():
+        ratios = found["ratios"][part]
+        lines.append(
+            f"| {part} | {speeds['long']:.1f} | {ratios['long']:.2f} | {speeds['short']:.1f} | {ratios['short']:.2f} |"
+        )
+    return "\n".join([*lines, "", f"Medians of {found['rounds']} alternating rounds. Machine: {found['machine']}."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print one JSON object last instead of the table")
+    parser.add_argument("--turn", nargs=2, metavar=("PART", "LENGTH"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.turn:
+        print(json.dumps(turn(*asked.turn)))
+        return
+    found = measure(asked.rounds)
+    write_section("train_parts", table(found))
+    print(json.dumps(found) if asked.json else table(found))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    main()

@@ -1,0 +1,44 @@
+"""`kill -9` at random moments loses nothing: the resumed run has the losses of the run that was never killed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.word_rows import overlapping_pairs, write_jsonl
+from tests.functional.command_line import run_here
+from tests.functional.killing import Undisturbed, kill_and_resume, run_undisturbed
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A run with a checkpoint at every step, so that many moments lie in the writing of one."""
+    root = tmp_path_factory.mktemp("whole")
+    data = write_jsonl(root / "pairs.jsonl", overlapping_pairs(60))
+    settings = {
+        "train.threads": "1", "train.checkpoint_steps": "1", "train.patience": "1000", "train.evals_per_epoch": "1",
+        "evaluate.general": "false",
+    }  # fmt: skip
+    flags = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    return run_undisturbed([str(data), "--base", str(tiny_model_folder), "--epochs", "20", *flags], root / "run")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_killed_run_ends_with_the_identical_losses(whole: Undisturbed, seed: int, tmp_path: Path) -> None:
+    """Killed at a moment drawn from a seed and resumed: every loss and dev score is the same, to the last bit."""
+    survivor = kill_and_resume(whole, tmp_path / "run", random.Random(seed), resume=run_here)
+    assert survivor.resumed, survivor.message
+    assert survivor.identical
+
+
+@pytest.mark.slow_kill
+def test_thirty_killed_runs_end_with_the_identical_losses(whole: Undisturbed, tmp_path: Path) -> None:
+    """The same for thirty moments; those in training and in the writing of a checkpoint are among them."""
+    draw = random.Random(30)
+    survivors = [kill_and_resume(whole, tmp_path / f"run{number}", draw) for number in range(30)]
+    assert [survivor.message for survivor in survivors if not survivor.resumed] == []
+    assert all(survivor.identical for survivor in survivors)
+    assert any(survivor.in_checkpoint for survivor in survivors)
+    assert len({survivor.killed_at_step for survivor in survivors}) > 5

@@ -1,0 +1,72 @@
+"""Parity is what was measured on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests.fakes.hash_encoder import HashEncoder
+from vectune.config import EvaluateConfig
+from vectune.encode.encoder import Vectors
+from vectune.errors import ConfigError
+from vectune.monitor.progress import Progress, Silent
+from vectune.records import Retrieval, Role
+from vectune.workflows.parity import ParityData, measure_parity
+
+
+class Turned(HashEncoder):
+    """The hash encoder with every vector pulled towards one direction by `share`."""
+
+    def __init__(self, share: float, dim: int = 32) -> None:
+        super().__init__(dim)
+        self._share = share
+
+    def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+        vectors = super().encode(texts, role, progress) * (1 - self._share)
+        vectors[:, 0] += self._share
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _data(dims: tuple[int, ...] = (8,)) -> ParityData:
+    queries = {f"q{i}": f"word{i} more{i}" for i in range(20)}
+    corpus = {f"d{i}": f"word{i} other{i} third{i}" for i in range(40)}
+    dev = Retrieval(queries, corpus, {f"q{i}": {f"d{i}": 1} for i in range(20)})
+    return ParityData(dev, None, dims, EvaluateConfig())
+
+
+def test_the_same_model_loses_nothing() -> None:
+    """Cosine 1 and no loss at any dimension; every text of dev was compared."""
+    found = measure_parity(HashEncoder(), HashEncoder(), _data(), Silent())
+    assert found.cosine_min == pytest.approx(1.0, abs=1e-6)
+    assert (found.texts, found.units, found.measure) == (60, 20, "ndcg@10")
+    assert list(found.dims) == [32, 8]
+    assert all(loss.loss == 0 for loss in found.dims.values())
+    assert found.as_json()["dims"]["8"]["trained"] == found.dims[8].trained
+
+
+def test_what_is_lost_is_told() -> None:
+    """Vectors pulled together: the cosine is the one computed by hand, and the loss is the difference of the scores."""
+    found = measure_parity(HashEncoder(), Turned(0.9), _data(), Silent())
+    texts = list(_data().dev.queries.values())  # type: ignore[union-attr]
+    by_hand = (HashEncoder().encode(texts) * Turned(0.9).encode(texts)).sum(axis=1)
+    assert found.cosine_min is not None
+    assert found.cosine_min <= by_hand.min() + 1e-6
+    loss = found.dims[8]
+    assert loss.loss == loss.trained - loss.exported
+    assert loss.loss > 0
+
+
+def test_other_sizes_have_no_cosine() -> None:
+    """A distilled table of another size is judged, not compared vector by vector."""
+    found = measure_parity(HashEncoder(32), HashEncoder(16), _data(), Silent())
+    assert found.cosine_min is None
+    assert list(found.dims) == [16, 8]
+
+
+def test_dev_that_cannot_be_measured_is_refused() -> None:
+    """No certificate comes of a measure that does not exist."""
+    data = ParityData(_data().dev, None, (), EvaluateConfig(measure="spearman"))
+    with pytest.raises(ConfigError, match="spearman"):
+        measure_parity(HashEncoder(), HashEncoder(), data, Silent())
