@@ -23,9 +23,16 @@ STEPS = {"long": 5, "short": 16}
 
 def _own_attention() -> None:
     """torch's fused attention instead of whole matrices."""
-    import vectune.train.step as step
+    import vectune.train.activations as activations
 
-    step.training_attention = lambda *_: nullcontext()
+    activations.matrix_attention = lambda _: nullcontext()
+
+
+def _fp32_stream() -> None:
+    """Sums between layers in fp32, as autocast alone has them."""
+    import vectune.train.activations as activations
+
+    activations.bf16_activations = lambda _: nullcontext()
 
 
 def _dense_tables() -> None:
@@ -77,10 +84,11 @@ def _dropout() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "default": lambda: None,
     "torch's own attention": _own_attention,
+    "fp32 between the layers": _fp32_stream,
     "dense word-embedding gradient": _dense_tables,
     "mallopt left alone": _small_blocks,
-    "micro-batches of 1,024 tokens": _micro_batches(1024),
-    "micro-batches of 4,096 tokens": _micro_batches(4096),
+    "micro-batches of 512 tokens": _micro_batches(512),
+    "micro-batches of 2,048 tokens": _micro_batches(2048),
     "micro-batches of 8,192 tokens": _micro_batches(8192),
     "one padded batch": _one_micro_batch,
     "dropout on": _dropout,

@@ -30,7 +30,10 @@ GROUPS = {
     "layer norm": ("aten::native_layer_norm", "aten::native_layer_norm_backward"),
     "optimiser": ("aten::_fused_adamw_",),
 }  # fmt: skip
-SIDES = {"now": ("default",), "before": ("torch's own attention", "dense word-embedding gradient")}
+SIDES = {
+    "now": ("default",),
+    "before": ("torch's own attention", "fp32 between the layers", "dense word-embedding gradient"),
+}
 
 
 def shares(side: str) -> dict[str, float]:

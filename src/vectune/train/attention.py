@@ -8,8 +8,8 @@ several times faster at the lengths that embedding models see, and keep the prob
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Literal
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,16 +94,6 @@ def _plain(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, s
         and not settings.get("dropout")
         and all(settings.get(name) is None for name in ("position_bias", "softcap", "cache"))
     )
-
-
-def training_attention(
-    model: nn.Module, precision: Literal["fp32", "bf16"], device: torch.device
-) -> AbstractContextManager[None]:
-    """The attention that training is fastest with: `matrix_attention` for bf16 on a CPU, else the model's own.
-
-    Both passes belong into the block, since a layer that is computed again must attend as it did before.
-    """
-    return matrix_attention(model) if precision == "bf16" and device.type == "cpu" else nullcontext()
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from vectune.config.train import TrainConfig
 from vectune.encode.precision import autocast, resolve_precision
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
-from vectune.train.attention import training_attention
+from vectune.train.activations import training_arithmetic
 
 _GIB = 2**30
 _CPU_GIB = 3.0
 _GPU_SHARE = 0.5
+_MICRO_BATCH = {"cpu": 1024, "cuda": 32_768}  # tokens
 _PROBE_TOKENS = 512
 
 
@@ -67,12 +68,13 @@ def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> R
 
     So a resumed run takes the same path as the one that was interrupted.
     """
+    micro_batch = config.micro_batch_tokens or _MICRO_BATCH.get(encoder.device.type, _MICRO_BATCH["cuda"])
     try:
         per_token = bytes_per_token(encoder, tokens, config)
     except torch.OutOfMemoryError:
-        return Room(config.micro_batch_tokens, 1)  # one text at a time, and layers computed twice: what costs least
+        return Room(micro_batch, 1)  # one text at a time, and layers computed twice: what costs least
     limit = config.activation_gib or _default_gib(encoder.device)
-    return Room(config.micro_batch_tokens, max(int(limit * _GIB / max(per_token, 1.0)), 1))
+    return Room(micro_batch, max(int(limit * _GIB / max(per_token, 1.0)), 1))
 
 
 def bytes_per_token(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> float:
@@ -104,8 +106,8 @@ def _kept_bytes(encoder: SentenceEncoder, tokens: Tokens, rows: Indices, config:
     precision = resolve_precision(config.precision, encoder.device)
     devices = [encoder.device] if encoder.device.type == "cuda" else []
     with torch.random.fork_rng(devices), torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        attention = training_attention(encoder.model, precision, encoder.device)
-        with attention, autocast(precision, encoder.device):
+        arithmetic = training_arithmetic(encoder.model, precision, encoder.device)
+        with arithmetic, autocast(precision, encoder.device):
             vectors = encoder.forward(tokens, rows)
         assert vectors is not None  # its graph holds every block until here, so that no address comes twice
     return sum(kept.values())

@@ -15,7 +15,7 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import Indices, Tokens
 from vectune.errors import TrainingError
 from vectune.train.activation_checkpointing import activation_checkpointing
-from vectune.train.attention import training_attention
+from vectune.train.activations import training_arithmetic
 from vectune.train.batch import Batch
 from vectune.train.gradient_cache import Group, backpropagate
 from vectune.train.objective import Objective
@@ -83,7 +83,7 @@ class Step:
         for weight in weights:
             weight.grad = None
         try:
-            with training_attention(self._encoder.model, self._precision, self._encoder.device):
+            with training_arithmetic(self._encoder.model, self._precision, self._encoder.device):
                 loss = self._backpropagate(batch)
             norm = clip_gradients(weights, self._config.clip)
             value, length = torch.stack([loss, norm.to(loss.device)]).tolist()  # one wait for a GPU, not two

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 
-from vectune.train.attention import LONGEST, MatrixAttention, attend, matrix_attention, training_attention
+from vectune.train.attention import LONGEST, MatrixAttention, attend, matrix_attention
 
 SHAPE = (3, 2, 7, 4)
 
@@ -139,14 +139,3 @@ def test_what_is_not_plain_goes_to_torch(why: str) -> None:
                 attend(_Module(), q, q, q, None)
     assert kept
     assert all(tuple(shape[-2:]) != (length, length) for shape in kept)
-
-
-def test_only_bf16_on_a_cpu_changes_attention() -> None:
-    """fp32 keeps the model's own attention, bf16 takes matrices."""
-    model = _bert()
-    names = []
-    for precision in ("fp32", "bf16"):
-        with training_attention(model, precision, torch.device("cpu")):
-            names.append(model.config._attn_implementation)
-    assert names[0] == "sdpa"
-    assert names[1] != "sdpa"
