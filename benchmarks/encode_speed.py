@@ -62,7 +62,8 @@ def texts_to_time(quick: bool) -> tuple[list[str], list[str], list[str]]:
 
 
 def export_int8(folder: Path, texts: list[str]) -> Path:
-    """The base as OpenVINO int8, calibrated on `texts`."""
+    """The base as OpenVINO int8, calibrated on `texts`, with the settings that `vectune export` has by default."""
+    from vectune.config import ExportConfig
     from vectune.encode.export.folder import write_export
     from vectune.encode.export.int8 import Calibration
     from vectune.encode.loading import load_encoder
@@ -72,7 +73,9 @@ def export_int8(folder: Path, texts: list[str]) -> Path:
     tokens = encoder.tokenize(texts)
     ids = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
     folder.mkdir(parents=True)
-    write_export(encoder, Path(resolve_model(BASE).location), folder, "openvino-int8", Calibration(ids, 0.7))
+    settings = ExportConfig(model=BASE, format="openvino-int8", out=folder)
+    calibration = Calibration(ids, settings.smoothing, settings.int8_loss)
+    write_export(encoder, Path(resolve_model(BASE).location), folder, "openvino-int8", calibration)
     return folder
 
 

@@ -8,9 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from vectune.config.model import Config
 
-LossName = Literal[
-    "auto", "info_nce", "triplet", "cosent", "supervised_contrastive", "margin_mse", "listwise_kl"
-]
+LossName = Literal["auto", "info_nce", "triplet", "cosent", "supervised_contrastive", "margin_mse", "listwise_kl"]
 MethodName = Literal["full", "lora", "adapter", "static"]
 DistilLossName = Literal["listwise_kl", "margin_mse"]
 

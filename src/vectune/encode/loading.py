@@ -89,6 +89,9 @@ def save_model(model: SentenceTransformer, folder: Path, *, code: Path | None = 
     if not any(isinstance(module, Normalize) for module in model):
         model.append(Normalize())
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+    for weights in folder.rglob("*.safetensors"):
+        readable = (folder / "modules.json").stat().st_mode
+        weights.chmod(readable)  # written for the owner alone, though another account may be the one that serves
     if code is not None and custom_code(folder):
         copy_code(code, folder)
 

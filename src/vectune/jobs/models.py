@@ -120,9 +120,14 @@ class ModelRegistry:
         return ServedModel(name, OWNER, 0)
 
 
+_MOST_DIGITS = 9
+"""Digits of a step; more do not fit the column, and no training is that long."""
+
+
 def _row(connection: Connection, project: str, name: str) -> Row[Any]:
-    job, _, step = name.partition(":ckpt-step-")
-    of_job = (models.c.job == job) & (models.c.step == int(step) if step.isdecimal() else models.c.step.is_(None))
+    job, of_step, step = name.partition(":ckpt-step-")
+    number = int(step) if step.isdecimal() and len(step) <= _MOST_DIGITS else -1  # -1: no model has it
+    of_job = (models.c.job == job) & (models.c.step == number if of_step else models.c.step.is_(None))
     wanted = select(models).where(models.c.project == project, or_(models.c.id == name, of_job))
     row = connection.execute(wanted).first()
     if row is None:

@@ -119,7 +119,7 @@ def _calibration(encoder: SentenceEncoder, splits: Splits | None, config: Export
         ids += [
             tokens.ids[start:stop].tolist() for start, stop in zip(tokens.offsets, tokens.offsets[1:], strict=False)
         ]
-    return Calibration(ids, config.smoothing)
+    return Calibration(ids, config.smoothing, config.int8_loss)
 
 
 def _certify(folder: Path, config: ExportConfig, splits: Splits, progress: Progress) -> tuple[Parity, str]:

@@ -32,6 +32,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory, prompted_model: Path) -> 
     for form in forms:
         folders[form] = tmp_path_factory.mktemp("exported") / form
         folders[form].mkdir()
-        calibration = Calibration(ids, 0.7) if needs_calibration(form) else None
+        calibration = Calibration(ids, 0.7, 1.0) if needs_calibration(form) else None
         write_export(encoder, prompted_model, folders[form], form, calibration)
     return folders

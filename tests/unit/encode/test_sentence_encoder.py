@@ -79,3 +79,10 @@ def test_saved_model_scales_its_vectors_itself(tiny_model_folder: Path, tmp_path
     save_model(encoder.model, tmp_path / "saved")
     loaded = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
     np.testing.assert_allclose(loaded.encode(TEXTS), expected, atol=1e-6)
+
+
+def test_saved_weights_are_as_readable_as_the_rest(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Whoever may read the folder's settings may read its weights: the one who serves need not be the one who tuned."""
+    save_model(load_encoder(str(tiny_model_folder)).model, tmp_path / "saved")
+    modes = {path.stat().st_mode for path in (tmp_path / "saved").rglob("*") if path.is_file()}
+    assert len(modes) == 1

@@ -79,3 +79,12 @@ def test_bases_stay(stores: Stores) -> None:
     """A base model can't be deleted."""
     with pytest.raises(Refused):
         stores.models.delete(PROJECT, ALIAS)
+
+
+@pytest.mark.parametrize("step", ["", "x", "7", "-1", "99999999999999999999999999"])
+def test_a_step_that_no_model_has_is_not_found(stores: Stores, step: str) -> None:
+    """What is no step, or one that no column holds, is neither an error of the database nor the tuned model itself."""
+    job, folder = tuned(stores)
+    assert stores.models.resolve(PROJECT, job) == folder
+    with pytest.raises(NotFound):
+        stores.models.resolve(PROJECT, f"{job}:ckpt-step-{step}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from vectune.config.vectors import EncodePrecision
@@ -40,15 +41,17 @@ class OpenvinoSession:
             ) from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
         self._queue: Any = openvino.AsyncInferQueue(self._compiled, 2 * self.workers)
+        self._one_caller = Lock()  # the queue has one callback: a second thread's would take the first one's rows
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
         """Run all batches; see Session."""
-        self._queue.set_callback(lambda request, rows: keep(rows, request.get_output_tensor(0).data))
-        try:
-            for batch in batches:
-                self._queue.start_async([batch.ids, batch.mask], batch.rows)
-        finally:
-            self._queue.wait_all()
+        with self._one_caller:
+            self._queue.set_callback(lambda request, rows: keep(rows, request.get_output_tensor(0).data))
+            try:
+                for batch in batches:
+                    self._queue.start_async([batch.ids, batch.mask], batch.rows)
+            finally:
+                self._queue.wait_all()
 
 
 def _resolved(precision: EncodePrecision, core: Any) -> EncodePrecision:

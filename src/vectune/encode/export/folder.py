@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_open
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest, Runtime, write_manifest
 from vectune.encode.export.onnx_graph import write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
+from vectune.encode.export.sensitivity import layers_to_keep
 from vectune.encode.loading import save_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, read_space, space_of, write_space
@@ -35,7 +36,7 @@ class _Way:
 
     runtime: Runtime
     write: Callable[[SentenceEncoder, Path], str]
-    quantise: Callable[[Path, Calibration], None] | None
+    quantise: Callable[[Path, Calibration, Collection[str]], None] | None
     arithmetic: str
 
 
@@ -80,10 +81,13 @@ def write_export(
     """
     way = _WAYS[form]
     file = way.write(encoder, folder)
+    told: dict[str, Any] | None = None
     if way.quantise is not None:
         if calibration is None:
             raise ModelError(f"{form} needs texts to be calibrated on.", "Give training data with --data.")
-        way.quantise(folder / file, calibration)
+        keep = layers_to_keep(encoder, calibration.token_ids, calibration.smoothing, calibration.most_loss)
+        way.quantise(folder / file, calibration, keep)
+        told = {"texts": len(calibration.token_ids), "smoothing": calibration.smoothing, "kept": list(keep)}
     if file:
         encoder.model.tokenizer.save_pretrained(str(folder))
         if not (folder / TOKENIZER_FILE).is_file():
@@ -92,7 +96,8 @@ def write_export(
         _take_along(source, folder)
     if not file and not (folder / SPACE_FILE).is_file():
         write_space(space_of(encoder, folder), folder)
-    manifest = _manifest(encoder, source or folder, form, file, calibration)
+    manifest = _manifest(encoder, source or folder, form, file)
+    manifest = replace(manifest, calibration=told)
     write_manifest(manifest, folder)
     return manifest
 
@@ -103,15 +108,10 @@ def _take_along(source: Path, folder: Path) -> None:
             shutil.copyfile(source / name, folder / name)
 
 
-def _manifest(
-    encoder: SentenceEncoder, source: Path, form: ExportFormat, file: str, calibration: Calibration | None
-) -> Manifest:
+def _manifest(encoder: SentenceEncoder, source: Path, form: ExportFormat, file: str) -> Manifest:
     way = _WAYS[form]
     tokenizer = encoder.model.tokenizer
     space = read_space(source) if (source / SPACE_FILE).is_file() else space_of(encoder, source)
-    told: dict[str, Any] | None = None
-    if calibration is not None and way.quantise is not None:
-        told = {"texts": len(calibration.token_ids), "smoothing": calibration.smoothing}
     return Manifest(
         format=form,
         runtime=way.runtime,
@@ -129,7 +129,6 @@ def _manifest(
         lower_case=bool(getattr(encoder.model[0], "do_lower_case", False)),
         arithmetic=way.arithmetic,
         versions=library_versions(),
-        calibration=told,
     )
 
 

@@ -2,13 +2,15 @@
 
 Static post-training quantisation by NNCF, in its scheme for transformers, after SmoothQuant (Xiao et al., 2023, arXiv
 2211.10438): part of each activation's range is moved into the weights, so that outliers do not eat the 8 bits.
-Weights are quantised per output channel, activations per tensor.
+Weights are quantised per output channel, activations per tensor. Attention stays in floating point, where int8 is no
+faster, and so do the layers that int8 would hurt most.
 """
 
 from __future__ import annotations
 
+import ast
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +24,24 @@ from vectune.encode.export.openvino_library import load_nncf, load_openvino
 from vectune.errors import DataError
 
 LEAST_TEXTS = 8
+_ROOT = "__module.model."
+"""How OpenVINO calls the place of the model in the traced module."""
+_PRODUCTS = ("MatMul", "Gemm")
+_ATTENTION = ["ScaledDotProductAttention"]
+_ATTENTION_SCOPE = "scaled_dot_product_attention"
+_SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where torch's exporter leaves what a node comes from."""
 Batch = Mapping[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Token ids of the texts that ranges are taken from, and SmoothQuant's alpha (0 to 1)."""
+    """Token ids of the texts that ranges are taken from, SmoothQuant's alpha (0 to 1), and the mean loss of cosine that
+    int8 may cost: layers stay as they are until no more is predicted."""
 
     token_ids: Sequence[Sequence[int]]
     smoothing: float
+    most_loss: float
 
     def batches(self) -> list[Batch]:
         """One text a batch: nothing is padded, so no range is taken of padding."""
@@ -40,24 +51,36 @@ class Calibration:
         ]
 
 
-def quantise_openvino(file: Path, calibration: Calibration) -> None:
-    """Replace the OpenVINO graph in `file` by its int8 version."""
+def quantise_openvino(file: Path, calibration: Calibration, keep: Collection[str] = ()) -> None:
+    """Replace the OpenVINO graph in `file` by its int8 version; the linear layers called `keep` stay as they are."""
     openvino = load_openvino()
-    quantised = _quantise(openvino.Core().read_model(file), calibration)
+    model = openvino.Core().read_model(file)
+    names = [operation.get_friendly_name() for operation in model.get_ordered_ops()]
+    scopes = tuple(f"{_ROOT}{name}/" for name in keep)
+    quantised = _quantise(model, calibration, [name for name in names if name.startswith(scopes) and "MatMul" in name])
     aside = file.with_name(f"int8-{file.name}")
     openvino.save_model(quantised, aside)
     aside.with_suffix(".bin").replace(file.with_suffix(".bin"))
     aside.replace(file)
 
 
-def quantise_onnx(file: Path, calibration: Calibration) -> None:
-    """Replace the ONNX graph in `file` by its int8 version (QDQ nodes)."""
+def quantise_onnx(file: Path, calibration: Calibration, keep: Collection[str] = ()) -> None:
+    """Replace the ONNX graph in `file` by its int8 version (QDQ nodes); the linear layers called `keep` stay."""
     import onnx
 
-    onnx.save(_quantise(onnx.load(file), calibration), file)
+    model = onnx.load(file)
+    products = [node for node in model.graph.node if node.op_type in _PRODUCTS]
+    kept = [node.name for node in products if {*keep, _ATTENTION_SCOPE} & set(_scopes(node))]
+    onnx.save(_quantise(model, calibration, kept), file)
 
 
-def _quantise(model: Any, calibration: Calibration) -> Any:
+def _scopes(node: Any) -> list[str]:
+    """The modules that an ONNX node comes from, as the model calls them, outermost first, and the function in them."""
+    told = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
+    return [str(name).removeprefix("model.") for name in ast.literal_eval(told)]
+
+
+def _quantise(model: Any, calibration: Calibration, kept: list[str]) -> Any:
     if len(calibration.token_ids) < LEAST_TEXTS:
         raise DataError(
             f"int8 needs at least {LEAST_TEXTS} texts to take its ranges from.", "Give more data, or another format."
@@ -71,6 +94,7 @@ def _quantise(model: Any, calibration: Calibration) -> Any:
             nncf.Dataset(calibration.batches()),
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=kept, types=_ATTENTION, validate=False),
             subset_size=len(calibration.token_ids),
             advanced_parameters=AdvancedQuantizationParameters(
                 smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=calibration.smoothing)

@@ -58,9 +58,7 @@ def layers_to_keep(
     return tuple(keep)
 
 
-def layer_losses(
-    encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float
-) -> Mapping[str, float]:
+def layer_losses(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float) -> Mapping[str, float]:
     """For each linear layer: mean of 1 - cosine of the vectors to the model's own when it alone is in int8."""
     layers = {name: module for name, module in encoder.model.named_modules() if isinstance(module, nn.Linear)}
     places = np.unique(np.linspace(0, len(token_ids) - 1, min(_TEXTS, len(token_ids))).astype(np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +46,14 @@ def test_damaged_graph_is_an_error_of_ours(exported: dict[str, Path], tmp_path: 
     (tmp_path / manifest.file).write_text("<net")
     with pytest.raises(ModelError, match="can't load"):
         OpenvinoSession(tmp_path, manifest)
+
+
+def test_threads_get_their_own_vectors(exported: dict[str, Path]) -> None:
+    """Callers on several threads share one encoder, and each has the vectors of its own texts."""
+    encoder = open_encoder(str(exported["openvino"]), Opening(precision="fp32"))
+    parts = [TEXTS[i::6] for i in range(6)]
+    alone = [encoder.encode(part) for part in parts]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(encoder.encode, parts * 3))
+    for expected, found in zip(alone * 3, together, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)

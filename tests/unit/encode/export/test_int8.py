@@ -36,11 +36,11 @@ def test_too_few_texts_are_refused(tmp_path: Path) -> None:
     """Ranges of a handful of texts would cut off what comes later."""
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), tmp_path / ONNX_FILE)
     with pytest.raises(DataError, match="at least 8"):
-        quantise_onnx(tmp_path / ONNX_FILE, Calibration([[2, 3]] * 3, 0.5))
+        quantise_onnx(tmp_path / ONNX_FILE, Calibration([[2, 3]] * 3, 0.5, 1.0))
 
 
 def test_each_text_is_a_batch_of_its_own() -> None:
     """Nothing is padded, so no range is taken of padding."""
-    first, second = Calibration([[2, 9, 3], [2, 3]], 0.5).batches()
+    first, second = Calibration([[2, 9, 3], [2, 3]], 0.5, 1.0).batches()
     assert first["input_ids"].tolist() == [[2, 9, 3]]
     assert second["attention_mask"].tolist() == [[1, 1]]

@@ -1,0 +1,81 @@
+"""The layers that int8 hurts most are found, and only as many as it takes are left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from tests.unit.encode.conftest import CALIBRATION
+from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
+from vectune.encode.export.onnx_graph import ONNX_FILE, write_onnx
+from vectune.encode.export.openvino_graph import OPENVINO_FILE, write_openvino
+from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.export.sensitivity import layer_losses, layers_to_keep
+from vectune.encode.loading import load_encoder
+from vectune.encode.sentence_encoder import SentenceEncoder
+
+_BAD = "0.model.encoder.layer.1.output.dense"
+
+
+@pytest.fixture
+def encoder(tiny_model_folder: Path) -> SentenceEncoder:
+    """The tiny model with one input channel of one layer a thousand times the others: 8 bits can't hold both."""
+    encoder = load_encoder(str(tiny_model_folder), precision="fp32")
+    before = encoder.model.get_submodule("0.model.encoder.layer.1.intermediate.dense")
+    after = encoder.model.get_submodule(_BAD)
+    with torch.no_grad():
+        before.bias[3] = 500.0  # type: ignore[index, operator]
+        after.weight[:, 3] = 0.05  # type: ignore[index, operator] # the same for all: the norm that follows removes it
+    return encoder
+
+
+def _ids(encoder: SentenceEncoder) -> list[list[int]]:
+    tokens = encoder.tokenize(CALIBRATION)
+    return [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+
+
+def test_layer_with_an_outlier_is_the_worst(encoder: SentenceEncoder) -> None:
+    """Every linear layer has a loss, none below zero but for rounding; without smoothing the bad one stands out."""
+    losses = layer_losses(encoder, _ids(encoder), smoothing=0.0)
+    assert len(losses) == 13  # six a layer, and the pooler that no vector comes from
+    assert min(losses.values()) > -1e-5
+    assert max(losses, key=lambda name: losses[name]) == _BAD
+
+
+def test_no_more_is_left_out_than_it_takes(encoder: SentenceEncoder) -> None:
+    """A loose limit keeps nothing, the worst goes first, and alone where that is enough."""
+    ids = _ids(encoder)
+    losses = layer_losses(encoder, ids, 0.0)
+    assert layers_to_keep(encoder, ids, 0.0, most_loss=1.0) == ()
+    assert layers_to_keep(encoder, ids, 0.0, sum(losses.values()) - losses[_BAD] / 2) == (_BAD,)
+    assert layers_to_keep(encoder, ids, 0.0, most_loss=0.0)[0] == _BAD
+
+
+def test_vectors_are_as_before_afterwards(encoder: SentenceEncoder) -> None:
+    """The hooks are gone: the model is not changed by having been looked at."""
+    before = encoder.encode(CALIBRATION)
+    layer_losses(encoder, _ids(encoder), 0.5)
+    assert (encoder.encode(CALIBRATION) == before).all()
+
+
+def test_layers_left_out_are_in_floating_point(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    """In both graphs the named layer's product has no int8 weights; the others have."""
+    calibration = Calibration(_ids(encoder), 0.5, 1.0)
+    found: dict[str, list[int]] = {"onnx": [], "openvino": []}
+    for keep in ([], [_BAD]):
+        write_onnx(encoder, tmp_path)
+        quantise_onnx(tmp_path / ONNX_FILE, calibration, keep)
+        tensors = onnx.load(tmp_path / ONNX_FILE).graph.initializer
+        found["onnx"].append(sum(one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 2 for one in tensors))
+        write_openvino(encoder, tmp_path)
+        quantise_openvino(tmp_path / OPENVINO_FILE, calibration, keep)
+        operations = load_openvino().Core().read_model(tmp_path / OPENVINO_FILE).get_ordered_ops()
+        constants = [one for one in operations if one.get_type_name() == "Constant" and len(one.shape) == 2]
+        kinds = [one.get_element_type().get_type_name() for one in constants]
+        found["openvino"].append(kinds.count("i8") + kinds.count("u8"))
+    for all_layers, all_but_one in found.values():
+        assert all_layers >= 12
+        assert all_but_one == all_layers - 1
