@@ -40,7 +40,7 @@ SETS = (
     DataSet("tldr_de", (f"{DATA}/tldr_de",)),
     DataSet("scifact", (f"{DATA}/scifact",)),
     DataSet("covidqa", (f"{DATA}/covidqa",)),
-    DataSet("medquad", (f"{DATA}/medquad",)),
+    DataSet("medquad, half an epoch", (f"{DATA}/medquad", "--epochs", "0.5")),
     DataSet("covid_faq_multi", (f"{DATA}/covid_faq_multi",)),
     _split_files("banking77"),
     _split_files("stsb_en"),
