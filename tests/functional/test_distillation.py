@@ -11,29 +11,21 @@ from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import run_here
 from vectune.config.workflow import PACKAGED_MODEL
-from vectune.encode.resolve import packaged_folder
 from vectune.monitor.metric_log import read_metrics
 
 FLAGS = ("--epochs", 12, "--learning-rate", 0.003, "--set", "train.interpolation=[1.0]")
 
 
-@pytest.fixture(scope="module")
-def teacher() -> str:
-    """The packaged model, where it is installed."""
-    if packaged_folder() is None:
-        pytest.skip("the packaged model (extra `offline`) is not installed")
-    return PACKAGED_MODEL
-
-
-def test_tiny_model_learns_from_the_packaged_one(teacher: str, tiny: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.model
+def test_tiny_model_learns_from_the_packaged_one(tiny: tuple[str, ...], tmp_path: Path) -> None:
     """Taught by the teacher's similarities alone, a random model of other dimensions finds more; its run is clean."""
     data = write_jsonl(tmp_path / "pairs.jsonl", overlapping_pairs(200))
     out = ("--out", tmp_path / "run")
-    done = run_here("tune", data, *tiny, *FLAGS, "--teacher", teacher, "--loss", "listwise_kl", *out, "--json")
+    done = run_here("tune", data, *tiny, *FLAGS, "--teacher", PACKAGED_MODEL, "--loss", "listwise_kl", *out, "--json")
     assert done.status == 0, done.err
     assert done.json["tuned"] > done.json["base"] + 0.1
     assert done.json["recipe"]["loss"] == "listwise_kl"
-    assert done.json["recipe"]["teacher"] == teacher
+    assert done.json["recipe"]["teacher"] == PACKAGED_MODEL
     assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix == ".npy" or path.name == "references"]
     losses = [event["loss"] for event in read_metrics(tmp_path / "run" / "metrics.jsonl") if event["event"] == "train"]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])

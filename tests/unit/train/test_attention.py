@@ -87,7 +87,8 @@ def test_a_model_gives_the_same_within_the_block(build: Any) -> None:
             within = model(ids, attention_mask=mask).last_hidden_state.float()
     seen = mask.bool()
     assert F.cosine_similarity(before[seen], within[seen], dim=-1).min() > 0.999
-    assert not torch.equal(before, within) or build is _llama
+    # Grouped heads go to torch's own attention, to the bit; the others are computed by matrices.
+    assert torch.equal(before, within) is (build is _llama)
 
 
 def test_afterwards_the_model_is_as_before() -> None:
