@@ -33,7 +33,7 @@ fix: $(VENV)/.dev-ready
 
 # Figures of docs/benchmarks.md; run nothing beside it. About an hour on 2 cores.
 bench: $(VENV)/.dev-ready
-	@for name in train_speed train_parts train_profile train_quality encode_speed memory kills; do \
+	@for name in train_speed train_parts train_profile train_quality encode_speed static_speed memory kills; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(VENV)/.dev-ready

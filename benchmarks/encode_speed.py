@@ -3,8 +3,9 @@
 The same model, texts and token limit on every side: short queries and documents of about 143 words from the standard
 library's documentation. Sides take turns in one process, five times after a warm-up; ratios are of the medians. int8 is
 calibrated on texts of the same kind that are not timed. What int8 loses in search is measured on two real sets, each
-with its own calibration on its own training texts. `--peers PYTHON` names the interpreter of an environment where
-sentence-transformers has its onnx and openvino backends, which do not install beside ours.
+with its own calibration on its own training texts. `at peak` is what the measured bf16 matrix products of this machine
+would allow if nothing else took time; products of int8 may be twice as fast. `--peers PYTHON` names the interpreter of
+an environment where sentence-transformers has its onnx and openvino backends, which do not install beside ours.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import train_speed
 from page import ROOT, describe_machine, write_section
 
 BASE = "all-MiniLM-L6-v2"
@@ -92,6 +94,17 @@ def alternate(sides: dict[str, Encode], texts: list[str], rounds: int) -> dict[s
     return {name: len(texts) / statistics.median(times) for name, times in seconds.items()}
 
 
+def texts_at_peak(texts: list[str], gflops: float) -> float:
+    """Texts per second if a forward pass were matrix products alone, at `gflops`, without padding."""
+    from vectune.encode.loading import load_encoder
+    from vectune.records import Role
+
+    encoder = load_encoder(BASE, device="cpu")
+    lengths = encoder.tokenize(texts, Role.DOCUMENT).lengths
+    needed = train_speed.forward_gflop(encoder.model[0].auto_model.config, lengths)
+    return len(texts) * gflops / needed
+
+
 def cosines(ours: Any, theirs: Any) -> dict[str, float]:
     values = np.einsum("nd,nd->n", ours, theirs / np.linalg.norm(theirs, axis=1, keepdims=True))
     return {"min": float(values.min()), "mean": float(values.mean())}
@@ -158,9 +171,11 @@ def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
     from vectune.encode.resolve import resolve_model
 
     queries, documents, other = texts_to_time(quick)
+    peak = statistics.median(train_speed.in_process("--peak", script=train_speed.__file__) for _ in range(3))
     default = SentenceTransformer(resolve_model(BASE).location, device="cpu")
     ours = open_encoder(BASE)
     found: dict[str, Any] = {"backend": type(ours).__name__, "precision": getattr(ours, "precision", "?")}
+    found["peak_gflops"] = round(peak)
     with tempfile.TemporaryDirectory() as folder:
         int8 = open_encoder(str(export_int8(Path(folder) / "int8", other)))
         sides: dict[str, Encode] = {"default": default.encode, "vectune": ours.encode, "int8": int8.encode}
@@ -170,6 +185,7 @@ def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
             found[f"num_{name}"] = len(texts)
             found[f"words_{name}"] = statistics.mean(len(text.split()) for text in texts)
             found[f"speed_{name}"] = speeds
+            found[f"at_peak_{name}"] = texts_at_peak(texts, peak)
             found[f"ratio_{name}"] = speeds["vectune"] / speeds["default"]
             found[f"ratio_int8_{name}"] = speeds["int8"] / speeds["default"]
             found[f"cosine_{name}"] = cosines(ours.encode(texts), exact)
@@ -186,16 +202,19 @@ def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
 
 def as_markdown(found: dict[str, Any]) -> str:
     lines = [
-        "| texts | SentenceTransformer | vectune | times | int8 | times | cosine (min) | int8 cosine (min, mean) |",
-        "| --- | --: | --: | --: | --: | --: | --: | --: |",
+        "| texts | SentenceTransformer | vectune | times | int8 | times | at peak | cosine (min) "
+        "| int8 cosine (min, mean) |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ]
     for name in ("queries", "documents"):
         speed, exact, rough = found[f"speed_{name}"], found[f"cosine_{name}"], found[f"cosine_int8_{name}"]
         lines.append(
             f"| {found[f'num_{name}']:,} {name}, {found[f'words_{name}']:.0f} words | {speed['default']:,.0f}/s "
             f"| {speed['vectune']:,.0f}/s | {found[f'ratio_{name}']:.1f}x | {speed['int8']:,.0f}/s "
-            f"| {found[f'ratio_int8_{name}']:.1f}x | {exact['min']:.5f} | {rough['min']:.4f}, {rough['mean']:.4f} |"
+            f"| {found[f'ratio_int8_{name}']:.1f}x | {found[f'at_peak_{name}']:,.0f}/s | {exact['min']:.5f} "
+            f"| {rough['min']:.4f}, {rough['mean']:.4f} |"
         )
+    lines += ["", f"The measured bf16 peak is {found['peak_gflops']} GFLOP/s."]
     lines += ["", "| set | queries | nDCG@10 in fp32 | in int8 | loss |", "| --- | --: | --: | --: | --: |"]
     for name in SETS:
         one = found[f"ndcg10_{name}"]

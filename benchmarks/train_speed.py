@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +146,15 @@ def gflop_per_pair() -> float:
     encoder = load_encoder(BASE, device="cpu")
     config = encoder.model[0].auto_model.config
     pairs = texts(False, 512)
-    total = 0.0
-    for side in (0, 1):
-        for length in encoder.tokenize([pair[side] for pair in pairs], Role.DOCUMENT, MAX_TOKENS).lengths:
-            weights = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
-            attention = 2 * config.hidden_size * int(length)
-            total += config.num_hidden_layers * int(length) * 2 * (weights + attention)
-    return 3 * total / len(pairs) / 1e9
+    sides = [encoder.tokenize([pair[side] for pair in pairs], Role.DOCUMENT, MAX_TOKENS).lengths for side in (0, 1)]
+    return 3 * sum(forward_gflop(config, lengths) for lengths in sides) / len(pairs)
+
+
+def forward_gflop(config: Any, lengths: Iterable[int]) -> float:
+    """Multiplications and additions of a forward pass over texts of `lengths` tokens, in 1e9, without padding."""
+    weights = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
+    products = sum(int(length) * (weights + 2 * config.hidden_size * int(length)) for length in lengths)
+    return 2 * config.num_hidden_layers * products / 1e9
 
 
 def _device() -> str:

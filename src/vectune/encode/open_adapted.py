@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vectune.config.remote import REMOTE_PREFIX, RemoteConfig, endpoint, is_remote
-from vectune.encode.adapted import AdaptedEncoder, RemoteBase, has_adapter, read_adapter
+from vectune.encode.adapted import AdaptedEncoder, QueryAdapter, RemoteBase, has_adapter, read_adapter
 from vectune.encode.encoder import Encoder
 from vectune.encode.remote import open_remote
 from vectune.encode.resolve import resolve_model
-from vectune.errors import ConfigError
+from vectune.errors import ConfigError, ModelError
 
 
 def open_adapted(folder: Path, name: str, remote: RemoteConfig, open_local: Callable[[], Encoder]) -> AdaptedEncoder:
@@ -22,6 +22,22 @@ def open_adapted(folder: Path, name: str, remote: RemoteConfig, open_local: Call
     adapter, base = read_adapter(folder)
     upstream = open_local() if base is None else _upstream(base, remote)
     return AdaptedEncoder(upstream, adapter, name)
+
+
+def adapter_of(name: str) -> QueryAdapter | None:
+    """The map on the queries of the model called `name`; None without one.
+
+    Raises ModelError for one whose base is remote: nothing of it but the map is on this machine.
+    """
+    folder = Path(resolve_model(name).location)
+    if not has_adapter(folder):
+        return None
+    adapter, remote = read_adapter(folder)
+    if remote is not None:
+        raise ModelError(
+            f"The weights of {name} are behind {remote.base_url}.", "Name a model that is on this machine."
+        )
+    return adapter
 
 
 def _upstream(base: RemoteBase, remote: RemoteConfig) -> Encoder:

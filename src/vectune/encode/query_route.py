@@ -10,6 +10,7 @@ from sentence_transformers.base.modules import Dense, Normalize, Router
 
 from vectune.encode.adapted import QueryAdapter, save_adapter
 from vectune.encode.loading import save_model
+from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import ModelError
 
@@ -26,7 +27,7 @@ def save_adapted_model(encoder: SentenceEncoder, adapter: QueryAdapter, folder: 
     model.append(_route(adapter, encoder.device))
     try:
         model.append(Normalize())
-        save_model(model, folder)
+        save_model(model, folder, code=Path(resolve_model(encoder.name).location))
     finally:
         while len(model) > before:
             del model[-1]

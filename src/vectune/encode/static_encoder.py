@@ -18,12 +18,10 @@ from torch.nn import functional as F
 
 from vectune.encode.encoder import Vectors
 from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.token_counter import NO_LIMIT
 from vectune.encode.tokens import Indices, Tokens, pack
 from vectune.monitor.progress import Progress
 from vectune.records import Role
-
-NO_LIMIT = 1_000_000
-"""Stands for no limit where a number is wanted: more tokens than any text that is read."""
 
 _BLOCK = 4096
 

@@ -13,6 +13,9 @@ from tokenizers import Tokenizer
 from vectune.encode.resolve import ResolvedModel
 from vectune.errors import ModelError
 
+NO_LIMIT = 1_000_000
+"""Stands for no limit where a number is wanted: more tokens than any text that is read."""
+
 
 class TokenCounter:
     """Counts tokens as the model at a resolved place would; `limit` is how many of a text the model sees."""
@@ -25,12 +28,20 @@ class TokenCounter:
         self._tokenizer = Tokenizer.from_file(str(file))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.limit = _limit(folder)
+        self._special = not _is_static(folder)
+        self.limit = _limit(folder) if self._special else NO_LIMIT
 
     def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text, special tokens included: int64 [len(texts)]."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        """Tokens of each text, special tokens included where the model has them: int64 [len(texts)]."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special)
         return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+
+
+def _is_static(folder: Path) -> bool:
+    """Whether the model is a token table, which sees all of a text and no special tokens."""
+    file = folder / "modules.json"
+    modules = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return bool(modules) and str(modules[0].get("type", "")).endswith(".StaticEmbedding")
 
 
 def _limit(folder: Path) -> int:

@@ -18,37 +18,71 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "vectune_matrices"
+_WIDTH = 32  # bf16 values in a register of 512 bits
 LONGEST = 512  # tokens; beyond, the score matrices outgrow the caches and the memory that they cost
 
 
 class MatrixAttention(torch.autograd.Function):
-    """softmax(q k^T * scale + mask) v on [texts * heads, length, head size]; the probabilities are kept.
+    """softmax(q k^T * scale + mask) v on [texts, heads, length, head size]; the probabilities are kept.
 
-    `hidden` bool [texts, 1, 1 or length, length] marks the keys that a query must not see; None hides nothing.
+    `hidden` bool [texts, 1, 1 or length, length] marks the keys that a query must not see; None hides nothing. Keys and
+    values are filled up to a multiple of `_WIDTH`, and what was filled up is hidden too: torch's softmax takes twice as
+    long for other widths.
     """
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None, scale: float) -> Tensor:
         """The attended values, of q's shape."""
-        scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-        if hidden is not None:
-            texts = len(hidden)
-            scores.view(texts, -1, *scores.shape[1:]).masked_fill_(hidden, torch.finfo(scores.dtype).min)
+        texts, heads, length, size = q.shape
+        flat = torch.mul(q, scale).reshape(texts * heads, length, size)  # here it costs less than on the scores
+        keys, values = _filled_up(k), _filled_up(v)
+        scores = torch.bmm(flat, keys.transpose(1, 2))
+        _hide(scores.view(texts, heads, length, -1), hidden)
         probabilities = torch.softmax(scores, dim=-1)
-        ctx.save_for_backward(q, k, v, probabilities)
+        ctx.save_for_backward(flat, keys, values, probabilities)
         ctx.scale = scale
-        return torch.bmm(probabilities, v)
+        ctx.shape = q.shape
+        return torch.bmm(probabilities, values).view(q.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of q, k and v. A hidden key has probability 0, hence gradient 0."""
         q, k, v, probabilities = ctx.saved_tensors
-        (gradient,) = gradients
+        texts, heads, length, size = ctx.shape
+        gradient = gradients[0].reshape(texts * heads, length, size)
         of_values = torch.bmm(probabilities.transpose(1, 2), gradient)
         of_probabilities = torch.bmm(gradient, v.transpose(1, 2))
         of_scores = torch._softmax_backward_data(of_probabilities, probabilities, -1, probabilities.dtype)
-        of_scores.mul_(ctx.scale)
-        return torch.bmm(of_scores, k), torch.bmm(of_scores.transpose(1, 2), q), of_values, None, None
+        of_keys = torch.bmm(of_scores.transpose(1, 2), q)
+        of_queries = torch.bmm(of_scores, k).mul_(ctx.scale)
+        of_keys, of_values = (part.view(texts, heads, -1, size)[:, :, :length] for part in (of_keys, of_values))
+        return of_queries.view(ctx.shape), of_keys, of_values, None, None
+
+
+def _filled_up(values: Tensor) -> Tensor:
+    """[texts, heads, length, size] as [texts * heads, width, size], zeros after the length."""
+    texts, heads, length, size = values.shape
+    width = -(-length // _WIDTH) * _WIDTH
+    if width == length:
+        return values.reshape(texts * heads, length, size)
+    wide = values.new_zeros(texts, heads, width, size)
+    wide[:, :, :length] = values
+    return wide.view(texts * heads, width, size)
+
+
+def _hide(scores: Tensor, hidden: Tensor | None) -> None:
+    """Let nothing of the hidden keys, and of those filled up, be seen in `scores` [texts, heads, length, width].
+
+    Only the columns that hide something are gone through: texts of a micro-batch are of about one length.
+    """
+    length, lowest = scores.shape[2], torch.finfo(scores.dtype).min
+    scores[..., length:] = lowest
+    if hidden is None:
+        return
+    columns = hidden.flatten(0, 2).any(0).nonzero()
+    if len(columns):
+        first, end = int(columns[0]), int(columns[-1]) + 1
+        scores[..., first:end].masked_fill_(hidden[..., first:end], lowest)
 
 
 class _Switch:
@@ -72,12 +106,10 @@ def attend(
     if not _plain(module, query, key, attention_mask, settings):
         given: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
         return given
-    texts, heads, length, size = query.shape
-    flat = [part.reshape(texts * heads, -1, part.shape[-1]) for part in (query, key, value)]
     hidden = None if attention_mask is None else ~attention_mask
-    scale = settings.get("scaling") or size**-0.5
-    attended: Tensor = MatrixAttention.apply(*flat, hidden, scale)  # type: ignore[no-untyped-call]
-    return attended.view(texts, heads, length, -1).transpose(1, 2), None
+    scale = settings.get("scaling") or query.shape[-1] ** -0.5
+    attended: Tensor = MatrixAttention.apply(query, key, value, hidden, scale)  # type: ignore[no-untyped-call]
+    return attended.transpose(1, 2), None
 
 
 def _plain(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, settings: dict[str, Any]) -> bool:

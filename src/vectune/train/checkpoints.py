@@ -16,6 +16,11 @@ from torch import Tensor
 from vectune.errors import TrainingError
 from vectune.store.atomic import PARTIAL, folder_aside
 
+
+class ForeignCheckpoint(TrainingError):  # noqa: N818 - what was found
+    """A checkpoint is of other data or settings than those at hand."""
+
+
 _KEEP = 2
 _TENSORS = ("weights", "moments", "best")
 _COUNTERS = "counters.json"
@@ -79,14 +84,14 @@ class Checkpoints:
         return final
 
     def latest(self) -> TrainingState | None:
-        """The newest sound checkpoint; None when there is none. TrainingError when it is of other data or settings."""
+        """The newest sound checkpoint, None without one. ForeignCheckpoint when it is of other data or settings."""
         folder = self._newest_sound()
         if folder is None:
             return None
         parts = {name: load_file(folder / f"{name}.safetensors") for name in _TENSORS}
         counters = json.loads((folder / _COUNTERS).read_text(encoding="utf-8"))
         if counters.pop("identity") != self._identity:
-            raise TrainingError(
+            raise ForeignCheckpoint(
                 "The checkpoint belongs to other data or settings.", "Start again without --resume, in a new folder."
             )
         return TrainingState(counters=counters, **parts)

@@ -85,8 +85,8 @@ class Trainer:
         self._around = around
         self._objective = build_objective(recipe.loss, config, around.references)
         self._tokens = rows.pool.tokenize(encoder, config.max_tokens)
-        self._step = Step(encoder, self._tokens, self._objective, config, around.progress.note)
         make_tables_sparse(encoder.model)
+        self._step = Step(encoder, self._tokens, self._objective, config, around.progress.note)
         self._optimiser = build_optimiser(encoder.model, config)
         self._first_epoch = rows.batches(0)
         if not self._first_epoch:

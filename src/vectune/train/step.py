@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vectune.config.train import TrainConfig
 from vectune.encode.precision import autocast, resolve_precision
@@ -21,6 +21,7 @@ from vectune.train.gradient_cache import Group, backpropagate
 from vectune.train.objective import Objective
 from vectune.train.room import Room, room_for
 from vectune.train.row_adam import clip_gradients
+from vectune.train.row_gradients import RowGradients
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Step:
         self._objective = objective
         self._config = config
         self._note = note
+        self._rows = RowGradients(encoder.model)
         self._precision = resolve_precision(config.precision, encoder.device)
         self._whole = room_for(encoder, tokens, config)
         self.room = self._whole
@@ -83,7 +85,10 @@ class Step:
         for weight in weights:
             weight.grad = None
         try:
-            with training_arithmetic(self._encoder.model, self._precision, self._encoder.device):
+            with (
+                self._rows.collected(),
+                training_arithmetic(self._encoder.model, self._precision, self._encoder.device),
+            ):
                 loss = self._backpropagate(batch)
             norm = clip_gradients(weights, self._config.clip)
             value, length = torch.stack([loss, norm.to(loss.device)]).tolist()  # one wait for a GPU, not two
@@ -113,7 +118,7 @@ class Step:
 
     def _forward(self, batch: Batch, group: Group) -> Tensor:
         """Vectors of a group's texts, in the group's order."""
-        _settle(self._encoder.model)
+        self._rows.settle()  # what the groups before have left: no more than one group's rows wait
         with autocast(self._precision, self._encoder.device):
             return torch.cat([self._vectors(batch, part) for part in group])
 
@@ -151,10 +156,3 @@ class Step:
         if self.room.everything_checkpointed:
             done.append("layers are computed twice")
         return f"the memory of {self._encoder.device} ran out: from here on {' and '.join(done)}"
-
-
-def _settle(model: nn.Module) -> None:
-    """Add up the rows of sparse gradients: autograd only puts those of group after group behind one another."""
-    for weight in model.parameters():
-        if weight.grad is not None and weight.grad.is_sparse:
-            weight.grad = weight.grad.coalesce()

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vectune.config.train import TrainConfig
+from vectune.encode.adapted import AdaptedEncoder
 from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
@@ -25,7 +26,8 @@ from vectune.records import Role
 from vectune.store.atomic import PARTIAL, storage_error
 from vectune.train.pool import TextPool
 
-Load = Callable[[str], SentenceEncoder]
+Reference = SentenceEncoder | AdaptedEncoder
+Load = Callable[[str], Reference]
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
 """How Python writes a function or object without a name of its own: different in every process."""
 SELF = "self"
@@ -86,7 +88,7 @@ def consult(
     )
 
 
-def text_vectors(pool: TextPool, encoder: SentenceEncoder, folder: Path, stage: str, progress: Progress) -> TextVectors:
+def text_vectors(pool: TextPool, encoder: Reference, folder: Path, stage: str, progress: Progress) -> TextVectors:
     """The vectors that `encoder` gives the texts of `pool`: those in `folder` if they are there, else computed."""
     key = _key(content_key(encoder), pool)
     file = folder / f"{key}.npy"
@@ -96,8 +98,18 @@ def text_vectors(pool: TextPool, encoder: SentenceEncoder, folder: Path, stage: 
     return TextVectors(np.load(file, mmap_mode="r", allow_pickle=False), key)
 
 
-def content_key(encoder: SentenceEncoder) -> str:
-    """SHA-256 (hex) over the weights, modules, prompts, limit and arithmetic that decide an encoder's vectors."""
+def content_key(encoder: Encoder) -> str:
+    """SHA-256 (hex) over the weights, modules, prompts, limit and arithmetic that decide an encoder's vectors.
+
+    Of a model with a query adapter, over those of its base and the map. TypeError for encoders without weights here.
+    """
+    if isinstance(encoder, AdaptedEncoder):
+        adapter = encoder.adapter
+        return hashlib.sha256(
+            content_key(encoder.base).encode() + adapter.up.tobytes() + adapter.down.tobytes()
+        ).hexdigest()
+    if not isinstance(encoder, SentenceEncoder):
+        raise TypeError(f"{encoder.name} has no weights on this machine")
     prompts = (encoder.prompt(Role.QUERY), encoder.prompt(Role.DOCUMENT))
     modules = _ADDRESS.sub("", str(encoder.model))
     digest = hashlib.sha256()

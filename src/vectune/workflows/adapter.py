@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vectune.config import TrainConfig, TuneConfig
+from vectune.config import EvaluateConfig, TrainConfig, TuneConfig
 from vectune.config.remote import is_remote
 from vectune.encode.adapted import ADAPTER_FILE, AdaptedEncoder, QueryAdapter, RemoteBase, has_adapter, save_adapter
 from vectune.encode.cached import CachedEncoder
@@ -23,6 +23,7 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, Space, read_space, remote_space, space_of, write_space
 from vectune.encode.vector_cache import VECTORS_FILE, VectorCache
 from vectune.errors import ConfigError, ModelError
+from vectune.evaluate.general import general_ability, guard_set
 from vectune.monitor.metric_log import MetricLog, rewind
 from vectune.monitor.progress import Named, Stoppable
 from vectune.records import Role, Splits
@@ -134,7 +135,7 @@ def fit_adapter(base: AdapterBase, splits: Splits, config: TuneConfig, place: Pl
         stage.baseline()
         stage.stoppable.stage("train", trainer.total_steps)
         adapter, trained = trainer.run()
-        share = stage.choose_share(adapter, config.train.interpolation)
+        share = stage.choose_share(adapter, config.train.interpolation, config.evaluate)
     return FittedAdapter(trained, trainer.recipe, share, base, adapter.scaled(share))
 
 
@@ -171,18 +172,30 @@ class _Stage:
             score = self._scorer(self._base.encoder)
             self._log.write("dev", measure=self._measure, step=0, epoch=0.0, score=score, best=False)
 
-    def choose_share(self, adapter: QueryAdapter, shares: tuple[float, ...]) -> float:
-        """The share of the adapter that dev likes best, 0 among them; the larger wins a tie. 1 without dev."""
+    def choose_share(self, adapter: QueryAdapter, shares: tuple[float, ...], config: EvaluateConfig) -> float:
+        """The share of the adapter that dev likes best, 0 among them; the larger wins a tie. 1 without dev.
+
+        Shares that lose more general ability than the verdict allows are left out, where it is measured at all.
+        """
         if self._scorer is None:
             return 1.0
         tried = (0.0, *shares)
         self.stoppable.stage("interpolate", len(tried))
         scores: dict[float, float] = {}
+        general: dict[float, float | None] = {}
         for share in tried:
             scores[share] = self._score(adapter.scaled(share))
+            general[share] = self._general(adapter.scaled(share), config) if config.general else None
             self.stoppable.advance(1, dev=scores[share])
-            self._log.write("interpolation", measure=self._measure, share=share, score=scores[share])
-        return max(tried, key=lambda share: (scores[share], share))
+            found = {"share": share, "score": scores[share], "general": general[share]}
+            self._log.write("interpolation", measure=self._measure, **found)
+        least = (general[0.0] or 0.0) - config.verdict.max_general_drop
+        admitted = [share for share, kept in general.items() if kept is None or share == 0 or kept >= least]
+        return max(admitted, key=lambda share: (scores[share], share))
+
+    def _general(self, adapter: QueryAdapter, config: EvaluateConfig) -> float:
+        """General ability on the everyday texts that the verdict does not use."""
+        return general_ability(self._adapted(adapter), config, everyday=guard_set()).score
 
     def _vectors(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         self.stoppable.stage(f"encode {'queries' if role is Role.QUERY else 'documents'}", len(texts))
@@ -190,4 +203,7 @@ class _Stage:
 
     def _score(self, adapter: QueryAdapter) -> float:
         assert self._scorer is not None
-        return self._scorer(AdaptedEncoder(self._base.encoder, adapter, self._base.encoder.name))
+        return self._scorer(self._adapted(adapter))
+
+    def _adapted(self, adapter: QueryAdapter) -> AdaptedEncoder:
+        return AdaptedEncoder(self._base.encoder, adapter, self._base.encoder.name)

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from vectune.config import EvaluateConfig, TrainConfig, TuneConfig
 from vectune.config.train import LossName
 from vectune.data.fingerprint import fingerprint
+from vectune.encode.adapted import AdaptedEncoder
 from vectune.encode.loading import load_encoder
+from vectune.encode.open_adapted import adapter_of
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import DataError
 from vectune.evaluate.general import general_ability, guard_set
@@ -117,8 +119,10 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
 def _references(pool: TextPool, config: TuneConfig, folder: Path, progress: Progress) -> References:
     """What teacher and guide say about the training texts; the code of a model runs where it is the base's, allowed."""
 
-    def load(name: str) -> SentenceEncoder:
-        return load_encoder(name, trust_remote_code=config.trust_remote_code and name == config.base)
+    def load(name: str) -> SentenceEncoder | AdaptedEncoder:
+        local = load_encoder(name, trust_remote_code=config.trust_remote_code and name == config.base)
+        adapter = adapter_of(name)
+        return local if adapter is None else AdaptedEncoder(local, adapter, name)
 
     return consult(pool, config.train, config.base, folder, progress, load)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Dense, StaticEmbedding
-from tokenizers import Tokenizer, models, pre_tokenizers
 
+from tests.fakes.static_model import save_static_model
 from tests.fakes.tiny_model import WORDS
 from vectune.encode.loading import load_encoder, save_model
 from vectune.encode.space import space_of
@@ -33,13 +32,7 @@ class Counting(Silent):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A saved table of random rows, with a dense layer after it and a prompt for queries."""
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["[UNK]", *WORDS])}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    rows = np.random.default_rng(0).normal(size=(len(WORDS) + 1, 8)).astype(np.float32)
-    modules = [StaticEmbedding(tokenizer, embedding_weights=rows), Dense(8, 6)]
-    model = SentenceTransformer(modules=modules, device="cpu", prompts={"query": "red0 ", "document": ""})
-    model.save_pretrained(str(tmp_path / "static"), create_model_card=False)
-    return tmp_path / "static"
+    return save_static_model(tmp_path / "static")
 
 
 def test_vectors_are_those_of_sentence_transformers(folder: Path) -> None:

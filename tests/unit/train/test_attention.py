@@ -12,34 +12,34 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 
 from vectune.train.attention import LONGEST, MatrixAttention, attend, matrix_attention
 
-SHAPE = (3, 2, 7, 4)
 
-
-def _inputs(dtype: torch.dtype) -> list[Tensor]:
+def _inputs(dtype: torch.dtype, length: int = 7) -> list[Tensor]:
     random = torch.Generator().manual_seed(3)
-    return [torch.randn(SHAPE, generator=random).to(dtype).requires_grad_() for _ in range(3)]
+    return [torch.randn(3, 2, length, 4, generator=random).to(dtype).requires_grad_() for _ in range(3)]
 
 
-def _mask(kind: str) -> Tensor | None:
+def _mask(kind: str, length: int = 7) -> Tensor | None:
     if kind == "none":
         return None
-    seen = torch.ones(3, 1, 1, 7, dtype=torch.bool)
+    seen = torch.ones(3, 1, 1, length, dtype=torch.bool)
+    if kind == "keys on the left":
+        seen[2, ..., :3] = False
+        return seen
     seen[1, ..., 5:] = False
-    return seen if kind == "keys" else (seen & torch.ones(7, 7, dtype=torch.bool).tril())
+    return seen if kind == "keys" else (seen & torch.ones(length, length, dtype=torch.bool).tril())
 
 
-@pytest.mark.parametrize("mask", ["none", "keys", "causal and keys"])
-def test_values_and_gradients_are_those_of_torch(mask: str) -> None:
-    """In double precision both agree to rounding, with hidden keys and without."""
-    seen = _mask(mask)
+@pytest.mark.parametrize("length", [7, 32, 40])
+@pytest.mark.parametrize("mask", ["none", "keys", "keys on the left", "causal and keys"])
+def test_values_and_gradients_are_those_of_torch(mask: str, length: int) -> None:
+    """In double precision both agree to rounding, with hidden keys and without, filled up or not."""
+    seen = _mask(mask, length)
     results = []
     for own in (True, False):
-        q, k, v = _inputs(torch.float64)
+        q, k, v = _inputs(torch.float64, length)
         if own:
-            flat = [part.reshape(6, 7, 4) for part in (q, k, v)]
             hidden = None if seen is None else ~seen
-            given: Tensor = MatrixAttention.apply(*flat, hidden, 0.5)  # type: ignore[no-untyped-call]
-            given = given.view(SHAPE)
+            given: Tensor = MatrixAttention.apply(q, k, v, hidden, 0.5)  # type: ignore[no-untyped-call]
         else:
             given = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=0.5)
         (given**2).sum().backward()  # type: ignore[no-untyped-call]
@@ -50,7 +50,7 @@ def test_values_and_gradients_are_those_of_torch(mask: str) -> None:
 
 def test_gradients_pass_the_numerical_check() -> None:
     """The backward pass is the derivative of the forward pass."""
-    q, k, v = (part.detach().reshape(6, 7, 4).requires_grad_() for part in _inputs(torch.float64))
+    q, k, v = _inputs(torch.float64)
     mask = _mask("keys")
     assert mask is not None
     assert torch.autograd.gradcheck(lambda *parts: MatrixAttention.apply(*parts, ~mask, 0.5), (q, k, v))

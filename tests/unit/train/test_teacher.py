@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.fakes.tiny_model import save_tiny_model
+from tests.unit.encode.test_adapted import random_adapter
 from vectune.config import TrainConfig
+from vectune.encode.adapted import AdaptedEncoder
 from vectune.encode.loading import load_encoder
 from vectune.errors import ModelError, StorageError
 from vectune.monitor.progress import Silent
@@ -46,6 +48,17 @@ def pool() -> TextPool:
 def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model that treats queries and documents differently."""
     return save_tiny_model(tmp_path_factory.mktemp("prompted") / "model", prompts=True, seed=1)
+
+
+def test_a_teacher_with_an_adapter_is_asked_with_it(pool: TextPool, prompted: Path, tmp_path: Path) -> None:
+    """Queries are those of the adapted model, documents the base's, and the key is another than the base's."""
+    encoder = load_encoder(str(prompted), precision="fp32")
+    adapted = AdaptedEncoder(encoder, random_adapter(), "adapted")
+    vectors = text_vectors(pool, adapted, tmp_path, "teacher", Silent())
+    expected = np.concatenate([adapted.encode([text], role) for text, role in TEXTS])
+    assert vectors.at(np.array([0, 1, 2, 3])).numpy() == pytest.approx(expected, abs=1e-3)
+    halved = AdaptedEncoder(encoder, random_adapter().scaled(0.5), "adapted")
+    assert len({content_key(one) for one in (encoder, adapted, halved)}) == 3
 
 
 def test_each_text_is_encoded_in_its_role(pool: TextPool, prompted: Path, tmp_path: Path) -> None:

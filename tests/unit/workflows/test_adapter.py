@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from tests.fakes.embeddings_endpoint import KEY, EmbeddingsEndpoint, serving
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.word_rows import code_pairs, scored_pairs, write_jsonl
-from vectune.config import TrainConfig, TuneConfig
+from vectune.config import EvaluateConfig, TrainConfig, TuneConfig, VerdictConfig
 from vectune.encode.adapted import has_adapter
 from vectune.encode.encoder import Vectors
 from vectune.encode.loading import load_encoder
@@ -70,6 +70,19 @@ def test_dev_rises_and_is_logged(tiny_model_folder: Path, splits: Splits, tmp_pa
     assert tried[0.0] == dev[0]["score"]
     assert tried[fitted.share] == max(tried.values())
     assert fitted.recipe.loss == "info_nce"
+
+
+@pytest.mark.model
+def test_shares_that_cost_general_ability_are_left_out(splits: Splits, tmp_path: Path) -> None:
+    """A map that dev likes best in full but that spoils everyday texts is taken as far as the verdict allows."""
+    config = _config("all-MiniLM-L6-v2", learning_rate=0.05)
+    config = config.model_copy(update={"evaluate": EvaluateConfig(verdict=VerdictConfig(max_general_drop=0.01))})
+    fitted = fit_adapter(open_adapter_base(config, tmp_path / "run"), splits, config, _place(tmp_path / "run"))
+    tried = [event for event in read_metrics(tmp_path / "run" / METRICS) if event["event"] == "interpolation"]
+    general = {event["share"]: event["general"] for event in tried}
+    scores = {event["share"]: event["score"] for event in tried}
+    assert general[1.0] < general[0.0] - 0.01 <= general[fitted.share]
+    assert scores[1.0] >= scores[fitted.share] > scores[0.0]
 
 
 def test_dev_may_like_the_base_best(tiny_model_folder: Path, splits: Splits, tmp_path: Path) -> None:

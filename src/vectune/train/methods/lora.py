@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -97,6 +100,23 @@ def merge(model: nn.Module) -> None:
         if isinstance(module, BaseTunerLayer):
             cast(Any, module).merge()
             model.set_submodule(name, module.get_base_layer())
+
+
+@contextmanager
+def as_if_merged(encoder: SentenceEncoder) -> Iterator[None]:
+    """While this lasts, the encoder has a merged copy in place of its transformer; training goes on with the original.
+
+    Merging and taking it back would do without a copy, but leaves the base's weights off by roundings.
+    """
+    holder = cast(Any, encoder.model[0])
+    original = holder.model
+    merged = copy.deepcopy(original)
+    merge(merged)
+    holder.model = merged
+    try:
+        yield
+    finally:
+        holder.model = original
 
 
 def public_name(name: str) -> str:

@@ -21,7 +21,7 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import ModelError
 from vectune.monitor.progress import Silent
 from vectune.train.interpolate import copy_weights, load_weights, mix
-from vectune.train.methods.lora import ADAPTER, Lora, linear_layers, public_name
+from vectune.train.methods.lora import ADAPTER, Lora, as_if_merged, linear_layers, public_name
 from vectune.train.methods.method import Start
 
 TEXTS = ["red1 dog2 cat3", "sun4 bug5", "blue7 " * 30]
@@ -163,3 +163,17 @@ def test_model_without_blocks_is_refused() -> None:
     """Linear layers outside of a list of blocks are not touched: a model that has no other is refused."""
     with pytest.raises(ModelError, match="no linear layers"):
         linear_layers(nn.Sequential(nn.Linear(4, 4)))
+
+
+def test_as_if_merged_is_a_copy(tiny_model_folder: Path) -> None:
+    """For a while the model has its updates in its weights and gives the same vectors; then it is as it was, to the
+    bit."""
+    _, encoder = _begun(tiny_model_folder)
+    before = copy_weights(_moved(encoder).model)
+    expected = encoder.encode(TEXTS)
+    with as_if_merged(encoder):
+        assert not [name for name in encoder.model.state_dict() if "lora" in name]
+        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+    after = copy_weights(encoder.model)
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
