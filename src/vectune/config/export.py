@@ -39,8 +39,8 @@ class ExportConfig(Config):
     smoothing: float = Field(0.7, ge=0, le=1)
     """How far int8 moves outliers of activations into the weights (SmoothQuant's alpha)."""
     int8_loss: float = Field(0.001, ge=0, le=1)
-    """Mean loss of cosine that int8 may cost, as predicted layer by layer: those that hurt most stay in floating point
-    until no more is predicted. Less is truer and slower."""
+    """Mean loss of cosine that int8 may cost, as predicted layer by layer: of those that hurt most, channels with
+    outliers or all of the layer stay in floating point until no more is predicted. Less is truer and slower."""
     seed: int = Field(0, ge=0)
     """Seed of drawing the calibration texts."""
     data: DataConfig = DataConfig()

@@ -16,7 +16,8 @@ from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_open
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest, Runtime, write_manifest
 from vectune.encode.export.onnx_graph import write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
-from vectune.encode.export.sensitivity import layers_to_keep
+from vectune.encode.export.outliers import split_layers
+from vectune.encode.export.sensitivity import plan_int8
 from vectune.encode.loading import save_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, read_space, space_of, write_space
@@ -80,14 +81,20 @@ def write_export(
     Raises ModelError when the model does not fit the format.
     """
     way = _WAYS[form]
-    file = way.write(encoder, folder)
     told: dict[str, Any] | None = None
-    if way.quantise is not None:
-        if calibration is None:
-            raise ModelError(f"{form} needs texts to be calibrated on.", "Give training data with --data.")
-        keep = layers_to_keep(encoder, calibration.token_ids, calibration.smoothing, calibration.most_loss)
-        way.quantise(folder / file, calibration, keep)
-        told = {"texts": len(calibration.token_ids), "smoothing": calibration.smoothing, "kept": list(keep)}
+    if way.quantise is None:
+        file = way.write(encoder, folder)
+    elif calibration is None:
+        raise ModelError(f"{form} needs texts to be calibrated on.", "Give training data with --data.")
+    else:
+        plan = plan_int8(encoder, calibration.token_ids, calibration.smoothing, calibration.most_loss)
+        with split_layers(encoder.model, plan.split):
+            file = way.write(encoder, folder)
+        way.quantise(folder / file, calibration, plan.in_floating_point)
+        told = {
+            "texts": len(calibration.token_ids), "smoothing": calibration.smoothing, "kept": list(plan.kept),
+            "split": {name: list(channels) for name, channels in plan.split.items()},
+        }  # fmt: skip
     if file:
         encoder.model.tokenizer.save_pretrained(str(folder))
         if not (folder / TOKENIZER_FILE).is_file():

@@ -69,7 +69,7 @@ def test_manifest_tells_what_the_model_does(exported: dict[str, Path], prompted_
     assert (manifest.query_prompt, manifest.document_prompt) == (PROMPTS["query"], PROMPTS["document"])
     assert (manifest.dim, manifest.max_tokens, manifest.pooling) == (32, 48, "mean")
     assert manifest.revision == f"sha256:{weights_sha256(prompted_model)}"
-    assert manifest.calibration == {"texts": 20, "smoothing": 0.7, "kept": []}
+    assert manifest.calibration == {"texts": 20, "smoothing": 0.7, "kept": [], "split": {}}
     assert not manifest.certified
     assert {"vectune", "openvino", "torch"} <= set(library_versions())
 

@@ -13,7 +13,7 @@ from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_open
 from vectune.encode.export.onnx_graph import ONNX_FILE, write_onnx
 from vectune.encode.export.openvino_graph import OPENVINO_FILE, write_openvino
 from vectune.encode.export.openvino_library import load_openvino
-from vectune.encode.export.sensitivity import layer_losses, layers_to_keep
+from vectune.encode.export.sensitivity import plan_int8
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 
@@ -37,27 +37,30 @@ def _ids(encoder: SentenceEncoder) -> list[list[int]]:
     return [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
 
 
-def test_layer_with_an_outlier_is_the_worst(encoder: SentenceEncoder) -> None:
-    """Every linear layer has a loss, none below zero but for rounding; without smoothing the bad one stands out."""
-    losses = layer_losses(encoder, _ids(encoder), smoothing=0.0)
-    assert len(losses) == 13  # six a layer, and the pooler that no vector comes from
-    assert min(losses.values()) > -1e-5
-    assert max(losses, key=lambda name: losses[name]) == _BAD
-
-
-def test_no_more_is_left_out_than_it_takes(encoder: SentenceEncoder) -> None:
-    """A loose limit keeps nothing, the worst goes first, and alone where that is enough."""
+def test_an_outlier_is_taken_apart_and_its_layer_stays_in_int8(encoder: SentenceEncoder) -> None:
+    """Of the layer whose input has one huge channel, that channel is split off; nothing has to be kept for it."""
     ids = _ids(encoder)
-    losses = layer_losses(encoder, ids, 0.0)
-    assert layers_to_keep(encoder, ids, 0.0, most_loss=1.0) == ()
-    assert layers_to_keep(encoder, ids, 0.0, sum(losses.values()) - losses[_BAD] / 2) == (_BAD,)
-    assert layers_to_keep(encoder, ids, 0.0, most_loss=0.0)[0] == _BAD
+    all_in_int8 = plan_int8(encoder, ids, 0.0, most_loss=1.0)
+    assert (all_in_int8.split, all_in_int8.kept) == ({}, ())
+    plan = plan_int8(encoder, ids, 0.0, most_loss=all_in_int8.predicted / 4)
+    assert 3 in plan.split[_BAD]
+    assert _BAD not in plan.kept
+    assert plan.predicted <= all_in_int8.predicted / 4
+    assert f"{_BAD}.side" in plan.in_floating_point
+
+
+def test_what_splitting_does_not_mend_is_kept(encoder: SentenceEncoder) -> None:
+    """With no loss allowed, layers that lose even when split stay in floating point, and none is both."""
+    plan = plan_int8(encoder, _ids(encoder), 0.0, most_loss=0.0)
+    assert plan.kept
+    assert set(plan.kept).isdisjoint(plan.split)
+    assert plan.predicted == pytest.approx(0.0, abs=1e-12)
 
 
 def test_vectors_are_as_before_afterwards(encoder: SentenceEncoder) -> None:
     """The hooks are gone: the model is not changed by having been looked at."""
     before = encoder.encode(CALIBRATION)
-    layer_losses(encoder, _ids(encoder), 0.5)
+    plan_int8(encoder, _ids(encoder), 0.5, 1e-5)
     assert (encoder.encode(CALIBRATION) == before).all()
 
 
