@@ -44,6 +44,8 @@ class EmbeddingsEndpoint:
         self._synonyms = synonyms or {}
         self.lock = threading.Lock()
         self.ignores_dims = False
+        self.tokens_a_word: int | None = None
+        """With a number, answers tell how many tokens the texts have: that many a word."""
 
     def answer(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Status, headers and JSON for one request."""
@@ -56,7 +58,13 @@ class EmbeddingsEndpoint:
             if fault is not None:
                 return fault.status, fault.headers, {"error": {"message": fault.message, "type": "x", "code": None}}
             self.texts.update(body["input"])
-        return 200, {}, {"object": "list", "model": body["model"], "data": self._data(body), "usage": {}}
+        return 200, {}, {"object": "list", "model": body["model"], "data": self._data(body), "usage": self._usage(body)}
+
+    def _usage(self, body: dict[str, Any]) -> dict[str, int]:
+        if self.tokens_a_word is None:
+            return {}
+        tokens = sum(len(text.split()) for text in body["input"]) * self.tokens_a_word
+        return {"prompt_tokens": tokens, "total_tokens": tokens}
 
     def _data(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         words = [" ".join(self._synonyms.get(word, word) for word in text.split()) for text in body["input"]]

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from vectune.encode.encoder import Encoder, Vectors
+from vectune.encode.tokenised import Tokenised, token_encoder
+from vectune.encode.tokens import Tokens
 from vectune.errors import ModelError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -84,6 +86,24 @@ class AdaptedEncoder:
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut; see Encoder."""
         return self.base.count_tokens(texts)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether the base can be handed tokens in place of texts."""
+        return token_encoder(self.base) is not None
+
+    def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+        """`texts` as the base takes them; see TokenEncoder. For a base that takes tokens."""
+        base = token_encoder(self.base)
+        assert base is not None
+        return base.tokenise(texts, role)
+
+    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+        """Vectors of texts that `tokenise` read, as `encode` gives them."""
+        base = token_encoder(self.base)
+        assert base is not None
+        vectors = base.encode_tokens(tokens, role)
+        return self.adapter.apply(vectors) if role is Role.QUERY else vectors
 
 
 @dataclass(frozen=True)

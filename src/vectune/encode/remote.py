@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vectune.config.remote import NO_KEY, REMOTE_PREFIX, Endpoint, RemoteConfig, endpoint, is_remote
+from vectune.config.remote import REMOTE_PREFIX, Endpoint, RemoteConfig, endpoint, is_remote
 from vectune.encode.encoder import Vectors
+from vectune.encode.endpoint_client import EndpointClient
 from vectune.encode.vector_cache import VECTORS_FILE, VectorCache, vector_key
-from vectune.errors import ConfigError, ModelError, VectuneError
+from vectune.errors import ConfigError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 from vectune.store.cache_folder import cache_folder
 
-if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI
-
 _PROBE = "How long is a vector?"
-_SAID_CHARS = 300
 
 
 def open_remote(name: str, config: RemoteConfig | None = None, cache: VectorCache | None = None) -> RemoteEncoder:
@@ -35,10 +29,16 @@ def open_remote(name: str, config: RemoteConfig | None = None, cache: VectorCach
     remote one or an endpoint that lacks its key, ModelError without the client library.
     """
     config = config or RemoteConfig()
+    model = remote_model_name(name)
+    return RemoteEncoder(model, endpoint(config), config, cache or VectorCache(cache_folder() / VECTORS_FILE))
+
+
+def remote_model_name(name: str) -> str:
+    """MODEL of `openai:MODEL`; ConfigError for a name that is none."""
     model = name.removeprefix(REMOTE_PREFIX)
     if not is_remote(name) or not model:
         raise ConfigError(f"{name} names no model behind an endpoint.", f"Write {REMOTE_PREFIX}MODEL.")
-    return RemoteEncoder(model, endpoint(config), config, cache or VectorCache(cache_folder() / VECTORS_FILE))
+    return model
 
 
 class RemoteEncoder:
@@ -54,9 +54,8 @@ class RemoteEncoder:
         self.model = model
         self.config = config
         self.url = place.url
-        self._key = place.key
         self._cache = cache
-        self._connect = partial(_client, place, config)
+        self._connect = partial(EndpointClient, model, place, config)
         self._connect().close()  # what is missing is said before any work
         self._dim = 0
 
@@ -122,88 +121,12 @@ class RemoteEncoder:
         if failed is not None:
             raise failed
 
-    def _ask(self, client: OpenAI, texts: list[str]) -> Vectors:
-        """One request: vectors [len(texts), dim] of L2 norm 1."""
-        from openai import omit
-
-        with self._translated():
-            wanted = self.config.dims if self.config.dims is not None else omit
-            answer = client.embeddings.create(model=self.model, input=texts, dimensions=wanted)
-            rows = sorted(answer.data, key=lambda row: row.index)
-            vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
-        return self._checked(vectors, len(texts))
-
-    def _checked(self, vectors: list[NDArray[np.float32]], count: int) -> Vectors:
-        lengths = {vector.shape for vector in vectors}
-        wrong = ""
-        if len(vectors) != count:
-            wrong = f"{len(vectors)} vectors for {count} texts"
-        elif len(lengths) != 1:
-            wrong = "vectors of different lengths"
-        elif self.config.dims is not None and lengths != {(self.config.dims,)}:
-            wrong = f"vectors of {vectors[0].size} values where {self.config.dims} were asked for"
-        elif self._dim and lengths != {(self._dim,)}:
-            wrong = f"vectors of {vectors[0].size} values where it gave {self._dim} before"
-        if not wrong:
-            table = np.stack(vectors)
-            norms = np.linalg.norm(table, axis=1, keepdims=True)
-            if np.isfinite(norms).all() and norms.min() > 0:
-                return np.asarray(table / norms, dtype=np.float32)
-            wrong = "vectors that are zero or not finite"
-        raise ModelError(
-            f"{self.model} at {self.url} answered with {wrong}.", "Check that the endpoint serves an embedding model."
-        )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """The client's exceptions as ours, without the key."""
-        import openai
-
-        try:
-            yield
-        except VectuneError:
-            raise
-        except openai.APIStatusError as error:
-            raise self._refusal(error) from None
-        except openai.APITimeoutError:
-            raise ModelError(
-                f"{self.url} gave no answer within {self.config.timeout:g} s.",
-                "Look whether it is up, lower remote.batch_texts or raise remote.timeout; what came is kept.",
-            ) from None
-        except openai.APIConnectionError:
-            raise ModelError(
-                f"{self.url} can't be reached.", "Look whether it is up, and check --base-url; what came is kept."
-            ) from None
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{self.url} gave an answer that is none: {self._told(error)}", "Is it an OpenAI-compatible endpoint?"
-            ) from None
-
-    def _refusal(self, error: APIStatusError) -> VectuneError:
-        status = error.status_code
-        if status in (401, 403):  # what the endpoint says of a key may hold a part of it
-            return ConfigError(
-                f"{self.url} refused the key ({status}).", "Set VECTUNE_REMOTE_KEY or OPENAI_API_KEY to one that may."
-            )
-        if status == 404:
-            return ModelError(
-                f"{self.url} has no embeddings of {self.model} (404).",
-                "Check the model's name, and that the address ends where /embeddings follows (mostly in /v1).",
-            )
-        if status == 429:
-            return ModelError(
-                f"{self.url} still refused after {self.config.retries} retries: too many requests, or no quota left.",
-                "Run it again later: what came is kept. remote.parallel=1 asks more slowly.",
-            )
-        hint = "Shorten the texts with remote.max_chars, or send fewer at once with remote.batch_texts."
-        if status >= 500:
-            hint = "Run it again later: what came is kept."
-        return ModelError(f"{self.url} refused a request ({status}): {self._told(error)}", hint)
-
-    def _told(self, error: Exception) -> str:
-        """What an exception says, on one line and without the key."""
-        told = " ".join(str(error).split())
-        return (told.replace(self._key, "***") if self._key != NO_KEY else told)[:_SAID_CHARS]
+    def _ask(self, client: EndpointClient, texts: list[str]) -> Vectors:
+        """One request: vectors [len(texts), dim] of L2 norm 1, as long as those before."""
+        vectors = client.ask(texts).vectors
+        if self._dim and vectors.shape[1] != self._dim:
+            raise client.nonsense(f"vectors of {vectors.shape[1]} values where it gave {self._dim} before")
+        return vectors
 
 
 def cut_batches(texts: Sequence[str], most_texts: int, most_chars: int) -> Iterator[range]:
@@ -217,15 +140,3 @@ def cut_batches(texts: Sequence[str], most_texts: int, most_chars: int) -> Itera
         chars += len(text)
     if start < len(texts):
         yield range(start, len(texts))
-
-
-def _client(place: Endpoint, config: RemoteConfig) -> OpenAI:
-    try:
-        from openai import OpenAI
-    except ImportError as error:
-        raise ModelError(
-            "The client for remote models is not installed.", "Install it: pip install 'vectune[remote]'."
-        ) from error
-    for name in ("openai", "httpx", "httpx2", "httpcore"):  # at DEBUG they would log headers and texts
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return OpenAI(base_url=place.url, api_key=place.key, max_retries=config.retries, timeout=config.timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,17 @@ class Tokens:
         """Tokens of each text, int64 [texts]."""
         return np.diff(self.offsets)
 
+    def select(self, rows: Indices) -> Tokens:
+        """The texts at `rows`, in that order."""
+        if len(rows) == len(self) and (rows == np.arange(len(self))).all():
+            return self
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths[rows], out=offsets[1:])
+        ids = np.zeros(int(offsets[-1]), dtype=np.int32)
+        for place, row in enumerate(rows):
+            ids[offsets[place] : offsets[place + 1]] = self.ids[self.offsets[row] : self.offsets[row + 1]]
+        return Tokens(ids, offsets, self.prompt_lengths[rows])
+
     def padded(self, rows: Indices, pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and attention mask of `rows`, padded on the right: two int64 [len(rows), longest]."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]
@@ -46,12 +58,14 @@ def pack(lists: Sequence[Sequence[int]], prompt_length: int = 0) -> Tokens:
     """Lists of token ids as Tokens."""
     offsets = np.zeros(len(lists) + 1, dtype=np.int64)
     np.cumsum([len(ids) for ids in lists], out=offsets[1:])
-    flat = np.fromiter((token for ids in lists for token in ids), dtype=np.int32, count=int(offsets[-1]))
+    flat = np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=int(offsets[-1]))
     return Tokens(flat, offsets, np.full(len(lists), prompt_length, dtype=np.int64))
 
 
 def concatenate(parts: Sequence[Tokens]) -> Tokens:
     """Several Tokens one after the other."""
+    if len(parts) == 1:
+        return parts[0]
     starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
     offsets = [part.offsets[:-1] + start for part, start in zip(parts, starts[:-1], strict=True)]
     return Tokens(
@@ -61,21 +75,46 @@ def concatenate(parts: Sequence[Tokens]) -> Tokens:
     )
 
 
-def micro_batches(lengths: Indices, budget: int, groups: Indices | None = None) -> Iterator[Indices]:
+def micro_batches(lengths: Indices, budget: int, groups: Indices | None = None, overhead: int = 0) -> Iterator[Indices]:
     """Positions of texts, longest first, cut so that rows x longest stays within `budget` tokens (one text at least).
 
     Sorting by length keeps padding small; the longest come first so that memory peaks at once and not late. Texts of
-    different `groups` [texts] (prompt lengths) are never mixed.
+    different `groups` [texts] (prompt lengths) are never mixed. Without `overhead` each micro-batch takes as many texts
+    as fit; with it, which is what one more micro-batch costs in tokens, the cuts are those that cost least in all.
     """
     order = np.argsort(-lengths, kind="stable")
     if groups is not None:
         order = order[np.argsort(groups[order], kind="stable")]
+    for run in [order] if groups is None else np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        sizes = np.maximum(lengths[run], 1)
+        for start, stop in _cheapest_cuts(sizes, budget, overhead) if overhead else _full_cuts(sizes, budget):
+            yield run[start:stop]
+
+
+def _full_cuts(lengths: Indices, budget: int) -> Iterator[tuple[int, int]]:
+    """From the longest on, as many as fit."""
     start = 0
-    while start < len(order):
-        longest = max(int(lengths[order[start]]), 1)
-        stop = min(start + max(budget // longest, 1), len(order))
-        if groups is not None:
-            same = groups[order[start:stop]] == groups[order[start]]
-            stop = start + int(np.argmin(same)) if not same.all() else stop
-        yield order[start:stop]
+    while start < len(lengths):
+        stop = min(start + max(budget // int(lengths[start]), 1), len(lengths))
+        yield start, stop
         start = stop
+
+
+def _cheapest_cuts(lengths: Indices, budget: int, overhead: int) -> list[tuple[int, int]]:
+    """The cuts with the smallest sum of rows x longest + overhead, by dynamic programming over where one ends."""
+    cost = np.zeros(len(lengths) + 1, dtype=np.int64)
+    begin = np.zeros(len(lengths) + 1, dtype=np.int64)
+    first = 0
+    for stop in range(1, len(lengths) + 1):
+        while stop - first > 1 and (stop - first) * lengths[first] > budget:
+            first += 1
+        starts = np.arange(first, stop)
+        found = cost[starts] + (stop - starts) * lengths[starts] + overhead
+        best = int(found.argmin())
+        cost[stop], begin[stop] = found[best], starts[best]
+    cuts: list[tuple[int, int]] = []
+    stop = len(lengths)
+    while stop:
+        cuts.append((int(begin[stop]), stop))
+        stop = int(begin[stop])
+    return cuts[::-1]

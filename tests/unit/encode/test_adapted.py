@@ -19,6 +19,8 @@ from vectune.encode.adapted import (
     read_adapter,
     save_adapter,
 )
+from vectune.encode.open_encoder import open_encoder
+from vectune.encode.tokenised import token_encoder
 from vectune.errors import ModelError
 from vectune.records import Role
 
@@ -89,3 +91,16 @@ def test_damaged_adapters_are_refused(tmp_path: Path) -> None:
     (tmp_path / ADAPTER_FILE).write_bytes(b"short")
     with pytest.raises(ModelError, match="can't be read"):
         read_adapter(tmp_path)
+
+
+def test_base_that_takes_tokens(exported: dict[str, Path]) -> None:
+    """Over such a base the adapter takes them too, and gives what it gives for texts; over another it does not."""
+    assert token_encoder(AdaptedEncoder(HashEncoder(), random_adapter(), "tuned")) is None
+    base = open_encoder(str(exported["onnx"]))
+    encoder = token_encoder(AdaptedEncoder(base, random_adapter(dim=base.dim), "tuned"))
+    assert encoder is not None
+    for role in Role:
+        read = encoder.tokenise(TEXTS, role)
+        assert read.tokens is not None
+        np.testing.assert_allclose(encoder.encode_tokens(read.tokens, role), encoder.encode(TEXTS, role), atol=1e-6)
+        assert read.counts.tolist() == encoder.count_tokens(TEXTS).tolist()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectune.encode.tokens import concatenate, micro_batches, pack
+from vectune.encode.tokens import Indices, concatenate, micro_batches, pack
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=80)
 
@@ -29,6 +31,26 @@ def test_groups_are_never_mixed(lengths: list[int], budget: int, seed: int) -> N
     assert all(len(set(groups[batch].tolist())) == 1 for batch in batches)
 
 
+@given(LENGTHS, st.integers(1, 2000), st.integers(1, 200))
+def test_cheapest_cuts_cost_no_more_than_full_ones(lengths: list[int], budget: int, overhead: int) -> None:
+    """With a price for each micro-batch nothing is lost, the budget holds, and padding and price together are lower."""
+    sizes = np.array(lengths)
+
+    def cost(batches: list[Indices]) -> int:
+        return sum(len(batch) * int(sizes[batch].max()) + overhead for batch in batches)
+
+    cut = list(micro_batches(sizes, budget, overhead=overhead))
+    assert sorted(np.concatenate(cut).tolist()) == list(range(len(lengths)))
+    assert all(len(batch) == 1 or len(batch) * sizes[batch].max() <= budget for batch in cut)
+    assert cost(cut) <= cost(list(micro_batches(sizes, budget)))
+
+
+def test_cuts_fall_where_lengths_change() -> None:
+    """Short texts are not padded to the length of one long text before them."""
+    cut = micro_batches(np.array([10] * 20 + [200]), 1000, overhead=64)
+    assert [len(batch) for batch in cut] == [1, 20]
+
+
 def test_padding_is_on_the_right_and_masked() -> None:
     """Rows are padded to the longest of those asked for."""
     tokens = pack([[5, 6], [7], [8, 9, 10]])
@@ -42,3 +64,15 @@ def test_concatenation_keeps_texts_and_prompt_lengths() -> None:
     both = concatenate([pack([[1], [2, 3]], prompt_length=1), pack([[4]])])
     assert [both.ids[both.offsets[i] : both.offsets[i + 1]].tolist() for i in range(3)] == [[1], [2, 3], [4]]
     assert both.prompt_lengths.tolist() == [1, 1, 0]
+
+
+@given(LENGTHS, st.randoms(use_true_random=False))
+def test_selected_texts_are_those_asked_for(lengths: list[int], draw: random.Random) -> None:
+    """Any rows in any order; all rows in order are the tokens themselves."""
+    tokens = pack([[row * 1000 + place for place in range(length)] for row, length in enumerate(lengths)])
+    rows = np.array([draw.randrange(len(lengths)) for _ in range(5)])
+    found = tokens.select(rows)
+    assert found.lengths.tolist() == [lengths[row] for row in rows]
+    assert found.ids.tolist() == [row * 1000 + place for row in rows for place in range(lengths[row])]
+    assert tokens.select(np.arange(len(lengths))) is tokens
+    assert concatenate([tokens]) is tokens

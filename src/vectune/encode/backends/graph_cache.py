@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,6 +44,8 @@ def cached_graph(folder: Path, runtime: CachedRuntime, load: Callable[[], Senten
     kept = cache_folder() / GRAPHS / f"{runtime}-{_key(folder, runtime)}"
     if not is_export(kept):
         _export(folder, runtime, kept, load())
+    with suppress(OSError):
+        os.utime(kept)  # so that what nobody opens any more can be told, and cleared away
     return kept
 
 

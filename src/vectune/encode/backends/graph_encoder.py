@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vectune.encode.backends.text_tokens import TextTokens
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest
+from vectune.encode.tokenised import Tokenised
 from vectune.encode.tokens import Indices, Tokens, micro_batches
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -51,6 +52,8 @@ class GraphEncoder:
     """Owns a session. Texts are sorted by length in characters and tokenised block by block while the graph runs;
     within a block they are sorted by tokens and cut into micro-batches."""
 
+    takes_tokens = True
+
     def __init__(
         self, folder: Path, manifest: Manifest, session: Session, name: str, max_tokens: int | None = None
     ) -> None:
@@ -84,6 +87,24 @@ class GraphEncoder:
             vectors[rows] = found
 
         self._session.run(self._batches(texts, self.prompt(role), progress), keep)
+        return vectors
+
+    def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+        """`texts` as `encode_tokens` takes them, and how many tokens each has; see TokenEncoder."""
+        prompt = self.prompt(role)
+        if not prompt:
+            return self._tokens.read(texts)
+        return Tokenised(self._tokens.count(texts), self._tokens.tokens([prompt + text for text in texts]))
+
+    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+        """Vectors of texts that `tokenise` read, float32 [len(tokens), dim], each of L2 norm 1; order kept."""
+        vectors = np.zeros((len(tokens), self.dim), dtype=np.float32)
+
+        def keep(rows: Indices, found: Vectors) -> None:
+            vectors[rows] = found
+
+        parts = micro_batches(tokens.lengths, self._budget(tokens))
+        self._session.run((Batch(rows, *tokens.padded(rows, self.manifest.pad_id)) for rows in parts), keep)
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:

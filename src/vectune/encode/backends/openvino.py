@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,8 @@ from vectune.encode.tokens import Indices
 from vectune.errors import ModelError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
+_KEPT_KERNELS = 1000
+"""Kernels compiled for shapes of batches that are kept; OpenVINO's own 5,000 let a server's memory grow for long."""
 
 
 class OpenvinoSession:
@@ -32,6 +35,7 @@ class OpenvinoSession:
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
                 "NUM_STREAMS": self.workers,
                 "INFERENCE_NUM_THREADS": self.workers,
+                "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_KERNELS,
             }
             self._compiled = core.compile_model(folder / manifest.file, "CPU", settings)
         except RuntimeError as error:
@@ -40,18 +44,37 @@ class OpenvinoSession:
                 f"OpenVINO can't load {folder / manifest.file}: {reason}", "Export the model again."
             ) from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
-        self._queue: Any = openvino.AsyncInferQueue(self._compiled, 2 * self.workers)
-        self._one_caller = Lock()  # the queue has one callback: a second thread's would take the first one's rows
+        self._requests = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
+        self._one_caller = Lock()
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
-        """Run all batches; see Session."""
+        """Run all batches; see Session.
+
+        Results are taken by the caller's thread, in the order in which batches were started: a callback would make the
+        streams wait for Python's lock, which a server's other threads hold.
+        """
         with self._one_caller:
-            self._queue.set_callback(lambda request, rows: keep(rows, request.get_output_tensor(0).data))
+            free, running = list(self._requests), deque[tuple[Any, Indices]]()
             try:
                 for batch in batches:
-                    self._queue.start_async([batch.ids, batch.mask], batch.rows)
+                    if not free:
+                        free.append(_taken(running, keep))
+                    request = free.pop()
+                    request.start_async([batch.ids, batch.mask])
+                    running.append((request, batch.rows))
+                while running:
+                    _taken(running, keep)
             finally:
-                self._queue.wait_all()
+                for request, _ in running:
+                    request.wait()
+
+
+def _taken(running: deque[tuple[Any, Indices]], keep: Callable[[Indices, Vectors], None]) -> Any:
+    """Wait for the oldest request and hand its vectors on; the request is free again."""
+    request, rows = running.popleft()
+    request.wait()
+    keep(rows, request.get_output_tensor(0).data)
+    return request
 
 
 def _resolved(precision: EncodePrecision, core: Any) -> EncodePrecision:

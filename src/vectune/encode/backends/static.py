@@ -16,6 +16,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from vectune.encode.encoder import Vectors
+from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokens import Tokens, pack
 from vectune.errors import ModelError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -32,6 +34,8 @@ def is_token_table(folder: Path) -> bool:
 
 class TableEncoder:
     """Owns a table, float32 [tokens, dim], and its tokenizer; nothing is cut unless `max_tokens` says so."""
+
+    takes_tokens = True
 
     def __init__(self, folder: Path, name: str, max_tokens: int | None = None) -> None:
         self.name = name
@@ -67,6 +71,18 @@ class TableEncoder:
                 progress.advance(len(block))
         return vectors
 
+    def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+        """`texts` as `encode_tokens` takes them, and how many tokens each has; see TokenEncoder."""
+        prompt = self.prompt(role)
+        encodings = self._tokenizer.encode_batch_fast([prompt + text for text in texts], add_special_tokens=False)
+        lists = [encoding.ids for encoding in encodings]
+        counts = self.count_tokens(texts) if prompt else np.array([len(ids) for ids in lists], dtype=np.int64)
+        return Tokenised(counts, pack([ids[: self._limit] for ids in lists]))
+
+    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+        """Vectors of texts that `tokenise` read, as `encode` gives them."""
+        return self._means(np.split(tokens.ids, tokens.offsets[1:-1]))
+
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut: int64 [len(texts)]."""
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
@@ -76,11 +92,11 @@ class TableEncoder:
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids[: self._limit] for encoding in encodings]
 
-    def _means(self, lists: list[list[int]]) -> Vectors:
+    def _means(self, lists: Sequence[Sequence[int] | NDArray[np.int32]]) -> Vectors:
         """Sums of rows, one text at a time: a text's rows fit the cache. The norm takes out the number of tokens."""
         sums = np.zeros((len(lists), self.dim), dtype=np.float32)
         for row, ids in enumerate(lists):
-            if ids:
+            if len(ids):
                 np.add.reduce(self._table[ids], axis=0, out=sums[row])
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
+from vectune.encode.tokenised import Tokenised
 from vectune.encode.tokens import Tokens
 from vectune.errors import ModelError
 
@@ -29,16 +30,25 @@ class TextTokens:
             tokenizer.no_padding()
             tokenizer.no_truncation()
         self._tokenizer.enable_truncation(max_tokens, direction=side)
+        self._limit = max_tokens
+        self._added = self._tokenizer.num_special_tokens_to_add(False)
         self._lower_case = lower_case
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The ids of `texts`, special tokens included, in one call that uses every core."""
+        return _packed(self._tokenizer.encode_batch_fast(self._cased(texts)))
+
+    def read(self, texts: Sequence[str]) -> Tokenised:
+        """The ids of `texts`, and the tokens of each before any cut, from one pass.
+
+        What was cut off comes back in parts, each with special tokens of its own, which are not counted.
+        """
         encodings = self._tokenizer.encode_batch_fast(self._cased(texts))
-        offsets = np.zeros(len(encodings) + 1, dtype=np.int64)
-        lists = [encoding.ids for encoding in encodings]
-        np.cumsum([len(ids) for ids in lists], out=offsets[1:])
-        flat = np.concatenate([np.array(ids, dtype=np.int32) for ids in lists]) if lists else np.zeros(0, np.int32)
-        return Tokens(flat, offsets, np.zeros(len(lists), dtype=np.int64))
+        tokens = _packed(encodings)
+        counts = tokens.lengths
+        for place in np.flatnonzero(counts >= self._limit):
+            counts[place] += sum(len(part.ids) - self._added for part in encodings[place].overflowing)
+        return Tokenised(counts, tokens)
 
     def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut, special tokens included: int64 [len(texts)]."""
@@ -47,3 +57,12 @@ class TextTokens:
 
     def _cased(self, texts: Sequence[str]) -> list[str]:
         return [text.lower() for text in texts] if self._lower_case else list(texts)
+
+
+def _packed(encodings: Sequence[Encoding]) -> Tokens:
+    """Their ids as Tokens: an array a text, since going through every id in Python takes longer."""
+    lists = [encoding.ids for encoding in encodings]
+    offsets = np.zeros(len(lists) + 1, dtype=np.int64)
+    np.cumsum([len(ids) for ids in lists], out=offsets[1:])
+    flat = np.concatenate([np.array(ids, dtype=np.int32) for ids in lists]) if lists else np.zeros(0, np.int32)
+    return Tokens(flat, offsets, np.zeros(len(lists), dtype=np.int64))

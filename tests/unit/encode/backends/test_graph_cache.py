@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_second_time_loads_nothing(cache: Path, tiny_model_folder: Path) -> None
     assert load.count == 1
     assert is_export(first)
     assert list((cache / "graphs").iterdir()) == [first]
+
+
+def test_opening_is_noted(cache: Path, tiny_model_folder: Path) -> None:
+    """A graph that is opened is as young as on its first day: only what nobody opens grows old."""
+    kept = cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))
+    os.utime(kept, (1, 1))
+    cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))
+    assert kept.stat().st_mtime > 1
 
 
 def test_other_prompts_are_another_graph(cache: Path, tmp_path: Path) -> None:

@@ -89,3 +89,14 @@ def test_stop_is_heard_between_batches(exported: dict[str, Path]) -> None:
     """What progress raises ends the work in the caller's thread."""
     with pytest.raises(Interrupted):
         _encoder(exported, Lengths()).encode([" ".join(WORDS[:30])] * 200, progress=Counted(stop_at=40))
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_tokens_give_what_texts_give(exported: dict[str, Path], role: Role) -> None:
+    """Read first and encoded as tokens, or handed over as texts: the same vectors, and counts without the prompt."""
+    texts = [" ".join(WORDS[: 1 + i * 7 % 60]) for i in range(50)]
+    encoder = _encoder(exported, Lengths())
+    read = encoder.tokenise(texts, role)
+    assert read.tokens is not None
+    np.testing.assert_array_equal(encoder.encode_tokens(read.tokens, role), encoder.encode(texts, role))
+    assert read.counts.tolist() == encoder.count_tokens(texts).tolist()

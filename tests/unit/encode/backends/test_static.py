@@ -61,3 +61,14 @@ def test_damaged_table_is_an_error_of_ours(table: Path) -> None:
     (table / "model.safetensors").write_bytes(b"short")
     with pytest.raises(ModelError, match="can't be read"):
         TableEncoder(table, "table")
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+@pytest.mark.parametrize("role", list(Role))
+def test_tokens_give_what_texts_give(table: Path, role: Role, limit: int | None) -> None:
+    """Read first and encoded as tokens, or handed over as texts: the same vectors, and counts without the prompt."""
+    ours = TableEncoder(table, "table", limit)
+    read = ours.tokenise(TEXTS, role)
+    assert read.tokens is not None
+    np.testing.assert_array_equal(ours.encode_tokens(read.tokens, role), ours.encode(TEXTS, role))
+    assert read.counts.tolist() == ours.count_tokens(TEXTS).tolist()

@@ -41,3 +41,17 @@ def test_damaged_tokenizer_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match="as a tokenizer"):
         TextTokens(tmp_path / "tokenizer.json", 8)
+
+
+@pytest.mark.parametrize("limit", [3, 8, 48])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_one_pass_gives_ids_and_counts(tiny_model_folder: Path, limit: int, side: str) -> None:
+    """Reading once gives the ids as they are cut and the counts as they are not, however much is cut off."""
+    tokens = TextTokens(tiny_model_folder / "tokenizer.json", limit, side)  # type: ignore[arg-type]
+    texts = [*TEXTS, " ".join(WORDS * 9)]
+    read = tokens.read(texts)
+    assert read.tokens is not None
+    assert read.tokens.ids.tolist() == tokens.tokens(texts).ids.tolist()
+    assert read.tokens.lengths.max() == limit
+    assert read.counts.tolist() == tokens.count(texts).tolist()
+    assert tokens.read([]).counts.tolist() == []
