@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from vectune.cli import check, demo, encode, evaluate, export, runs, serve, tune
+from vectune.cli import backup, check, demo, encode, evaluate, export, gc, keys, restore, runs, serve, tune
 from vectune.errors import CapacityError, Interrupted, StorageError, UsageError, VectuneError
 
 _STOPPED = 130
@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-modules = (check, tune, evaluate, encode, export, serve, runs, demo)
+modules = (check, tune, evaluate, encode, export, serve, keys, gc, backup, restore, runs, demo)
 for module in modules:
     app.command(module.NAME, epilog=f"Example: [bold]{module.EXAMPLE}[/bold]")(module.command)
 

@@ -21,6 +21,7 @@ from vectune.config import (
     EncodeConfig,
     ExportConfig,
     JudgeConfig,
+    KeysConfig,
     RunsConfig,
     ServeConfig,
     TuneConfig,
@@ -29,7 +30,7 @@ from vectune.errors import VectuneError
 
 FILE = Path("docs/reference.md")
 _ROOTS: tuple[type[Config], ...] = (
-    TuneConfig, CheckConfig, JudgeConfig, EncodeConfig, ExportConfig, RunsConfig, ServeConfig,
+    TuneConfig, CheckConfig, JudgeConfig, EncodeConfig, ExportConfig, RunsConfig, ServeConfig, KeysConfig,
 )  # fmt: skip
 _HEAD = """# Reference
 

@@ -11,7 +11,7 @@ from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, DryRun, Settings, option
 from vectune.cli.serve_example import example
 from vectune.cli.show import show, show_config
-from vectune.config import ServeConfig
+from vectune.config import LogConfig, ServeConfig
 from vectune.config.load import load_config
 from vectune.errors import ConfigError
 
@@ -28,6 +28,7 @@ def command(
     files: Annotated[str | None, option(ServeConfig, "files", "--files", metavar="URL")] = None,
     default_model: Annotated[str | None, option(ServeConfig, "default_model", "--default-model")] = None,
     backend: Annotated[str | None, option(ServeConfig, "backend", "--backend")] = None,
+    log: Annotated[Path | None, option(LogConfig, "file", "--log")] = None,
     print_example: Annotated[
         bool, typer.Option("--print-example", help="Print a Python and a curl session for this server and stop.")
     ] = False,
@@ -39,7 +40,7 @@ def command(
     """Serve files, fine-tuning jobs and embeddings as OpenAI clients speak it, until stopped."""
     flags: dict[str, Any] = {
         "host": host, "port": port, "home": home, "workers": workers, "database": database, "files": files,
-        "default_model": default_model, "backend": backend, **parsing.settings(settings),
+        "default_model": default_model, "backend": backend, "log.file": log, **parsing.settings(settings),
     }  # fmt: skip
     config = load_config(ServeConfig, config_file, flags)
     if dry_run:

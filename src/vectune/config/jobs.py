@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from vectune.config.model import Config
+from vectune.config.remote import RemoteConfig
+from vectune.config.vectors import BackendName
 
 
 class JobsConfig(Config):
@@ -18,8 +20,10 @@ class JobsConfig(Config):
     """Seconds after a worker's last sign of life until another worker takes over its job."""
     poll_seconds: float = Field(1.0, gt=0)
     """Seconds between two looks for a job, and between two signs of life of a job."""
-    stop_seconds: float = Field(4.0, gt=0)
-    """Seconds that a worker has to stop by itself when its job is paused or cancelled; after that it is ended, and the
+    stop_seconds: float = Field(3.0, gt=0)
+    """Seconds that a worker has to stop by itself when its job is cancelled; after that it is ended."""
+    pause_seconds: float = Field(60.0, gt=0)
+    """Seconds that a worker has to come to the end of a step when its job is paused; after that it is ended, and the
     job keeps its last checkpoint."""
     checkpoint_steps: int = Field(25, ge=1)
     """Steps between two checkpoints: what is lost at most when a worker dies."""
@@ -27,5 +31,19 @@ class JobsConfig(Config):
     """Workers that may die over a job, one after another and without getting any further, until the job has failed."""
     checkpoint_models: int = Field(3, ge=0)
     """Newest models from the middle of a job that answer to a name of their own."""
+    backend: BackendName | None = None
+    """What runs tuned models: the export that it needs is made at the end of a job, so that the first embedding need
+    not wait for it. `vectune serve` takes its own `backend`."""
     general: bool = True
     """Measure general ability on the packaged everyday set in each job."""
+    most_rows: int | None = Field(None, ge=2)
+    """Rows that a file of a job may have. A job over one of these limits fails and says which; by default there are
+    none."""
+    most_minutes: float | None = Field(None, gt=0)
+    """Minutes that a job may be at work, waiting and pauses not counted."""
+    most_memory_gib: float | None = Field(None, gt=0)
+    """GiB of memory that the process of a job may hold; it is looked at every `poll_seconds`."""
+    most_disk_gib: float | None = Field(None, gt=0)
+    """GiB that the folder of a job may take while it is at work."""
+    remote: RemoteConfig = RemoteConfig()
+    """How jobs ask models behind an endpoint; `upstream` says where that is."""

@@ -27,6 +27,8 @@ class RemoteConfig(Config):
     base_url: str | None = None
     """Address of the endpoint, such as http://localhost:8000/v1; by default that of VECTUNE_REMOTE_URL, else of
     OPENAI_BASE_URL, else OpenAI's. The key is read from VECTUNE_REMOTE_KEY, else OPENAI_API_KEY."""
+    key_variable: str | None = None
+    """Name of another environment variable that holds the key; it must be set then."""
     query_prompt: str = ""
     """Text put before every query."""
     document_prompt: str = ""
@@ -51,7 +53,7 @@ class RemoteConfig(Config):
     @field_validator("base_url")
     @classmethod
     def _plain_address(cls, url: str | None) -> str | None:
-        return None if url is None else _checked(url)
+        return None if url is None else checked_address(url)
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,14 @@ def endpoint(config: RemoteConfig, environment: Mapping[str, str] = os.environ) 
     """
     url = config.base_url or _first(environment, _URL_VARIABLES) or OPENAI_URL
     try:
-        url = _checked(url)
+        url = checked_address(url)
     except ValueError as error:
         raise ConfigError(f"The endpoint's address can't be used: {error}.", "Set VECTUNE_REMOTE_URL.") from error
-    key = _first(environment, _KEY_VARIABLES)
+    key = _first(environment, _KEY_VARIABLES if config.key_variable is None else (config.key_variable,))
+    if key is None and config.key_variable is not None:
+        raise ConfigError(
+            f"The environment variable {config.key_variable} is not set.", "Set it to the key of the endpoint."
+        )
     if key is None and url == OPENAI_URL:
         raise ConfigError(
             "There is no key for OpenAI's endpoint.",
@@ -85,12 +91,17 @@ def endpoint(config: RemoteConfig, environment: Mapping[str, str] = os.environ) 
     return Endpoint(url, key or NO_KEY)
 
 
+def key_variables(config: RemoteConfig) -> str:
+    """The variables that the key is read from, as they are named in a sentence."""
+    return config.key_variable or " or ".join(_KEY_VARIABLES)
+
+
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """The first of the variables that is set to something."""
     return next((value for name in names if (value := environment.get(name, "").strip())), None)
 
 
-def _checked(url: str) -> str:
+def checked_address(url: str) -> str:
     """`url` without a slash at its end; ValueError unless it is a plain http address: secrets have no place in it."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:

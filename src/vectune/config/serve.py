@@ -8,20 +8,22 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from vectune.config.jobs import JobsConfig
+from vectune.config.log import LogConfig
 from vectune.config.model import Config
+from vectune.config.remote import RemoteConfig
+from vectune.config.retention import RetentionConfig
+from vectune.config.upstream import WELL_KNOWN_MODELS, UpstreamConfig
 from vectune.config.vectors import BackendName
 from vectune.config.workflow import PACKAGED_MODEL
 
-WELL_KNOWN_MODELS = ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
-"""Names that people's scripts hold; each stands for the default model unless the settings say otherwise."""
 _MIB = 1 << 20
 
 
 class ServeConfig(Config):
     """`vectune serve`: files, fine-tuning jobs and embeddings over HTTP, as OpenAI clients speak it."""
 
-    host: str = "127.0.0.1"
-    """Address to listen on: one of this machine's own (loopback) only, since callers are not asked who they are."""
+    host: str = Field("127.0.0.1", min_length=1)
+    """Address to listen on; one that other machines reach is refused until there is a key (`vectune keys create`)."""
     port: int = Field(8765, ge=0, le=65535)
     """Port to listen on; 0 takes a free one and tells which."""
     home: Path = Field(Path("~/.vectune"), validate_default=True)
@@ -36,37 +38,40 @@ class ServeConfig(Config):
     """Model that is loaded at start; the service is ready when it answers."""
     aliases: dict[str, str] = {}
     """Names that models answer to, each with the model behind it. The well-known names of OpenAI's embedding models
-    stand for `default_model` unless they are given here."""
+    stand for `default_model` unless they are given here or `upstream` has an endpoint."""
     backend: BackendName = "auto"
     """What runs the models, as in `vectune encode`."""
     model_gib: float = Field(4.0, gt=0)
     """GiB of weights kept in memory; the model that was unused longest goes first."""
-    batch_tokens: int = Field(8192, ge=64)
+    batch_tokens: int = Field(4096, ge=64)
     """About how many tokens of several callers go through a model together."""
     waiting_tokens: int = Field(1_000_000, ge=64)
-    """About how many tokens may wait for the models; beyond that callers are told to come back."""
+    """How many tokens may wait for the models; beyond that callers are told to come back."""
+    waiting_seconds: float = Field(30.0, gt=0)
+    """How long what waits may take at the present pace; beyond that callers are told to come back."""
+    text_cache_mib: float = Field(0.0, ge=0)
+    """MiB of vectors of exact texts that are kept in memory, so that a repeated text costs no model; 0 keeps none."""
     upload_bytes: int = Field(512 * _MIB, ge=1)
     """Largest file that may be uploaded."""
     body_bytes: int = Field(16 * _MIB, ge=1)
     """Largest body of any other request."""
+    head_seconds: float = Field(10.0, gt=0)
+    """Seconds that the head of a request may take to arrive."""
+    body_seconds: float = Field(30.0, gt=0)
+    """Seconds that a body may take to arrive, beside those of `body_bytes_a_second`."""
+    body_bytes_a_second: int = Field(10_000, ge=1)
+    """How slowly a large body may arrive: each so many bytes give it another second."""
     token_table: Path | None = None
     """A tiktoken file (as cl100k_base.tiktoken) by which token numbers in `input` are read back as text; without one
     they are refused."""
+    upstream: UpstreamConfig = UpstreamConfig()
+    """Names that a remote endpoint answers for."""
     jobs: JobsConfig = JobsConfig()
     """How workers run jobs."""
-
-    @field_validator("host")
-    @classmethod
-    def _loopback(cls, host: str) -> str:
-        if host == "localhost":
-            return host
-        try:
-            safe = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            safe = False
-        if not safe:
-            raise ValueError("whoever reaches that address could use the service: name 127.0.0.1, ::1 or localhost")
-        return host
+    retention: RetentionConfig = RetentionConfig()
+    """How long what nobody needs any more is kept."""
+    log: LogConfig = LogConfig()
+    """What is logged, and where."""
 
     @field_validator("home")
     @classmethod
@@ -74,9 +79,25 @@ class ServeConfig(Config):
         return home.expanduser().absolute()
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the address."""
+        return is_loopback(self.host)
+
+    @property
     def names(self) -> dict[str, str]:
         """Every name that a base model answers to, and the base."""
-        return {**dict.fromkeys((self.default_model, *WELL_KNOWN_MODELS), self.default_model), **self.aliases}
+        ours = dict.fromkeys((self.default_model, *WELL_KNOWN_MODELS), self.default_model)
+        return {**ours, **self.upstream.names, **self.aliases}
+
+    @property
+    def remote(self) -> RemoteConfig:
+        """How models behind an endpoint are asked, by the server and in jobs."""
+        return self.upstream.laid_over(self.jobs.remote)
+
+    @property
+    def worker(self) -> JobsConfig:
+        """What workers are told: how to run jobs, and where remote models are."""
+        return self.jobs.model_copy(update={"remote": self.remote})
 
     @property
     def database_url(self) -> str:
@@ -87,3 +108,11 @@ class ServeConfig(Config):
     def files_root(self) -> str:
         """Where uploaded files lie."""
         return self.files or str(self.home / "files")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of this machine that no other reaches, or the name of one."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -20,7 +20,7 @@ PAGES = sorted(
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-WITHOUT_DRY_RUN = ("runs",)
+WITHOUT_DRY_RUN = ("runs", "gc")
 
 
 def _commands(page: Path) -> list[str]:

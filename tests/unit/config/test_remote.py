@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from vectune.config.load import to_toml
-from vectune.config.remote import OPENAI_URL, RemoteConfig, endpoint, is_remote
+from vectune.config.remote import OPENAI_URL, RemoteConfig, endpoint, is_remote, key_variables
 from vectune.config.workflow import TuneConfig
 from vectune.errors import ConfigError
 
@@ -61,3 +61,13 @@ def test_remote_names() -> None:
     """Only names that begin with openai: are remote."""
     assert is_remote("openai:text-embedding-3-small")
     assert not is_remote("openai/clip")
+
+
+def test_key_of_a_variable_that_is_named() -> None:
+    """The named variable alone counts then, and it must be set."""
+    config = RemoteConfig(base_url=LOCAL, key_variable="MY_KEY")
+    assert endpoint(config, {"MY_KEY": "mine", "OPENAI_API_KEY": "other"}).key == "mine"
+    with pytest.raises(ConfigError, match="MY_KEY is not set"):
+        endpoint(config, {"OPENAI_API_KEY": "other"})
+    assert key_variables(config) == "MY_KEY"
+    assert key_variables(RemoteConfig()) == "VECTUNE_REMOTE_KEY or OPENAI_API_KEY"
