@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vectune.jobs.event_log import NewEvent
+from vectune.jobs.hyperparameters import train_settings
 from vectune.jobs.job import Job
 from vectune.jobs.leases import Leases, NewCheckpoint
 from vectune.jobs.models import MODELS, model_name
+from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.standing import Standing
 from vectune.store.atomic import PARTIAL, keep
 
 if TYPE_CHECKING:
     from vectune.encode.sentence_encoder import SentenceEncoder
 
+_METHODS = ("full", "lora", "static")
+_log = logging.getLogger(__name__)
+
+
+def method_of(job: Job) -> str:
+    """The method that the job trains by."""
+    return str(train_settings(job.hyperparameters).get("method", "full"))
+
+
+def has_checkpoint_models(job: Job) -> bool:
+    """Whether the job's method has models to keep in the middle: an adapter is trained in seconds, and has none."""
+    return method_of(job) in _METHODS
+
 
 class CheckpointModels:
     """Hears of each evaluation of `job` and keeps the model that was evaluated under `home`, at most `most` of them.
 
-    A step that was kept before is passed over, so that a run that is gone on with keeps nothing twice.
+    A step that was kept before is passed over, so that a run that is gone on with keeps nothing twice. While the
+    database gives no answer nothing is kept: training need not end for that.
     """
 
     def __init__(self, job: Job, home: Path, leases: Leases, standing: Standing, most: int) -> None:
@@ -37,7 +55,8 @@ class CheckpointModels:
         name = f"{model_name(self._job.model, self._job.project, self._job.suffix, self._job.id)}:ckpt-step-{step}"
         location = f"{MODELS}/{self._job.id}-step-{step}"
         if not (self._home / location).is_dir():
-            _save(encoder, self._home / location)
+            with _plain(encoder, method_of(self._job)):
+                _save(encoder, self._home / location)
         metrics = {
             "step": step,
             "train_loss": self._standing.loss,
@@ -46,8 +65,11 @@ class CheckpointModels:
         }
         said = f"Checkpoint created at step {step}: {name}"
         new = NewCheckpoint(step, metrics, name, location)
-        self._leases.add_checkpoint(self._job.id, new, NewEvent(f"checkpoint {step}", said))
-        self.prune()
+        try:
+            self._leases.add_checkpoint(self._job.id, new, NewEvent(f"checkpoint {step}", said))
+            self.prune()
+        except DatabaseAway:
+            _log.exception("the checkpoint of step %s of the job %s is not kept", step, self._job.id)
 
     def prune(self) -> None:
         """Remove all but the newest few, and what workers that were killed in between left behind."""
@@ -56,6 +78,15 @@ class CheckpointModels:
         for folder in (found for name in names for found in (self._home / MODELS).glob(name)):
             if f"{MODELS}/{folder.name}" not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain(encoder: SentenceEncoder, method: str) -> AbstractContextManager[None]:
+    """While this lasts, the encoder is a model that anybody can load: low-rank updates are in the weights."""
+    if method != "lora":
+        return nullcontext()
+    from vectune.train.methods.lora import as_if_merged
+
+    return as_if_merged(encoder)
 
 
 def _save(encoder: SentenceEncoder, final: Path) -> None:

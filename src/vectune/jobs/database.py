@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from vectune.errors import ConfigError, StorageError
+from vectune.jobs.refusals import DatabaseAway
 
 _BUSY_MS = 30_000
 _MIGRATION_LOCK = 0x76656374756E65  # "vectune": any number does that no other program takes
@@ -48,6 +49,15 @@ class Database:
         with self._alone() as connection:
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")
+
+    def is_current(self) -> bool:
+        """Whether the tables have the newest form; nothing is changed."""
+        from alembic.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
+        with self.session(write=False) as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        return found == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[Connection]:
@@ -128,4 +138,7 @@ def _open(url: URL) -> Engine:
 
 def _storage_error(url: str, error: SQLAlchemyError) -> StorageError:
     reason = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
-    return StorageError(f"The database {url} refused: {reason}", "Look whether it runs, and whether its disk has room.")
+    cut_off = isinstance(error, DBAPIError) and error.connection_invalidated
+    away = cut_off or isinstance(error, OperationalError | InterfaceError)
+    kind = DatabaseAway if away else StorageError
+    return kind(f"The database {url} refused: {reason}", "Look whether it runs, and whether its disk has room.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +18,22 @@ from vectune.errors import (
     TrainingError,
     VectuneError,
 )
+from vectune.jobs.refusals import DatabaseAway
+from vectune.store.atomic import no_room
 
 _NO_MEMORY = "The machine has too little memory for this job. Use a smaller model or batch_size, or shorter texts."
+_NO_ROOM = "The server's disk is full. Tell whoever runs it; once there is room, create the job again."
+_STORAGE = (
+    "The server could not keep the work of this job. Tell whoever runs it: its log has the reason under the job's id."
+)
 _OUR_FAULT = "Something went wrong in vectune itself. The log of the service has the details under the job's id."
+_MEMORY_SIGNS = ("can't allocate memory", "std::bad_alloc", "not enough memory")
+_FLAG = re.compile(r"--([a-z][a-z-]*)")
+_HYPERPARAMETERS = {
+    "epochs": "n_epochs", "batch-size": "batch_size", "learning-rate": "learning_rate_multiplier", "dims": "dimensions",
+    "loss": "loss", "method": "method", "max-tokens": "max_tokens", "patience": "patience",
+}  # fmt: skip
+"""Options of the command line that sentences name, and the hyperparameters that are the same."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,6 @@ _CAUSES = (
     _Cause(ConfigError, "invalid_hyperparameters", "hyperparameters"),
     _Cause(TrainingError, "training_failed"),
     _Cause(CapacityError, "out_of_memory"),
-    _Cause(StorageError, "storage_error"),
 )
 
 
@@ -46,28 +60,57 @@ def failure(error: BaseException, names: Mapping[str, str]) -> dict[str, Any]:
     """
     if _is_out_of_memory(error):
         return {"code": "out_of_memory", "message": _NO_MEMORY, "param": None}
+    if any(no_room(each) is not None for each in _chain(error)):
+        return {"code": "storage_error", "message": _NO_ROOM, "param": None}
+    if isinstance(error, StorageError | OSError):
+        return {"code": "storage_error", "message": _STORAGE, "param": None}
     for cause in _CAUSES:
         if isinstance(error, cause.error):
-            return {"code": cause.code, "message": _said(error, names), "param": cause.param}
+            param = getattr(error, "param", None) or cause.param
+            return {"code": cause.code, "message": said(error, names), "param": param}
     if isinstance(error, VectuneError):
-        return {"code": error.code, "message": _said(error, names), "param": None}
+        return {"code": error.code, "message": said(error, names), "param": None}
     return {"code": "internal_error", "message": _OUR_FAULT, "param": None}
 
 
+def is_database_away(error: BaseException) -> bool:
+    """Whether `error`, or what it was raised from, is that the database gave no answer."""
+    return any(isinstance(each, DatabaseAway) for each in _chain(error))
+
+
 def renamed(text: str, names: Mapping[str, str]) -> str:
-    """`text` with the paths of `names` called by the names there."""
-    for path, name in names.items():
-        text = text.replace(path, name)
+    """`text` with the paths of `names` called by the names there, those that lie deepest first."""
+    for path in sorted(names, key=len, reverse=True):
+        text = text.replace(path, names[path])
     return text
 
 
-def _said(error: VectuneError, names: Mapping[str, str]) -> str:
-    return renamed(f"{error.message} {error.hint}".strip(), names)
+def said(error: VectuneError, names: Mapping[str, str]) -> str:
+    """Both sentences of `error` for a client: options of the command line are called as hyperparameters.
+
+    A hint at an option that clients do not have is left out; where the data is at fault, another stands for it.
+    """
+    hint = error.hint
+    if not set(_FLAG.findall(hint)) <= _HYPERPARAMETERS.keys():
+        hint = "Change the file and upload it again." if isinstance(error, DataError) else ""
+    text = f"{error.message} {hint}".strip()
+    return renamed(_FLAG.sub(lambda found: _HYPERPARAMETERS.get(found[1], found[1].replace("-", "_")), text), names)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, one after the other."""
+    found: BaseException | None = error
+    for _ in range(20):
+        if found is None:
+            return
+        yield found
+        found = found.__cause__ or found.__context__
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS))
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +15,15 @@ from vectune.errors import ConfigError, NotFound, StorageError
 from vectune.jobs.refusals import TooLarge
 
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Bytes that are there. `written` is when, in seconds since 1970; None where the file system does not tell."""
+
+    location: str
+    bytes: int
+    written: float | None
 
 
 class FileBytes:
@@ -71,6 +82,16 @@ class FileBytes:
         with suppress(FileNotFoundError):
             self._system.rm(self._path(location))
 
+    def entries(self) -> Iterator[Entry]:
+        """Everything below the root."""
+        self._system.invalidate_cache()
+        for path, facts in self._system.find(self._root, detail=True).items():
+            yield Entry(path.removeprefix(f"{self._root}/"), int(facts.get("size") or 0), _written(facts))
+
+    def exists(self, location: str) -> bool:
+        """Whether something is at `location`."""
+        return bool(self._system.exists(self._path(location)))
+
     @contextmanager
     def local(self, location: str) -> Iterator[Path]:
         """A path on this machine with the same bytes; a copy, removed at the end, where they lie elsewhere."""
@@ -104,3 +125,14 @@ def _pour(chunks: Iterator[bytes], file: Any, most_bytes: int) -> int:
 def _protocols(system: Any) -> tuple[str, ...]:
     named = system.protocol
     return (named,) if isinstance(named, str) else tuple(named)
+
+
+def _written(facts: Any) -> float | None:
+    """When a file was written, which file systems call by different names."""
+    for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        found = facts.get(name)
+        if isinstance(found, datetime):
+            return found.timestamp()
+        if isinstance(found, int | float):
+            return float(found)
+    return None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, delete, or_, select, update
 from vectune.config import DataConfig
 from vectune.errors import Interrupted, NotFound, VectuneError
 from vectune.jobs.database import Database
+from vectune.jobs.failures import said
 from vectune.jobs.file_bytes import FileBytes
 from vectune.jobs.identifiers import new_id
 from vectune.jobs.job import OVER
@@ -104,6 +105,8 @@ class FileStore:
             known = connection.execute(select(files.c.id).where(files.c.id == name)).first()
             if known is None:
                 connection.execute(files.insert().values(row))
+            else:  # written again by a job that went on elsewhere
+                connection.execute(update(files).where(files.c.id == name).values(bytes=size))
         return self.get(project, name)
 
     def list(
@@ -160,6 +163,12 @@ class FileStore:
             connection.execute(delete(files).where(files.c.id == name))
         self._bytes.remove(row.location)
 
+    def unread(self) -> tuple[str, ...]:
+        """Ids of files to tune with that nobody has read through: a server ended before it had. Oldest first."""
+        wanted = select(files.c.id).where(files.c.purpose == FINE_TUNE, files.c.status == UPLOADED, unexpired())
+        with self._database.session(write=False) as connection:
+            return tuple(connection.execute(wanted.order_by(files.c.number)).scalars())
+
     def validate(self, name: str, progress: Progress | None = None) -> StoredFile:
         """Read the file as training would and keep what came of it: status processed, or error with the reason.
 
@@ -189,8 +198,7 @@ class FileStore:
                 except Interrupted:
                     raise
                 except VectuneError as error:
-                    found = f"{error.message} {error.hint}".strip()
-                    return found.replace(str(path), row.filename)
+                    return said(error, {str(path): row.filename})
         except NotFound as error:
             return error.message
         return None
@@ -198,7 +206,8 @@ class FileStore:
 
 def _refuse_purpose(purpose: str, filename: str) -> None:
     if purpose not in PURPOSES:
-        raise BadParameter(f"{purpose!r} is no purpose of a file.", f"Give one of: {', '.join(PURPOSES)}.", "purpose")
+        told = f"Give one of: {', '.join(PURPOSES)}."
+        raise BadParameter(f"{purpose[:40]!r} is no purpose of a file.", told, "purpose")
     if purpose == FINE_TUNE and not filename.lower().endswith(".jsonl"):
         raise BadParameter(f"{filename} is no JSONL file by its name.", "Give a name that ends with .jsonl.", "file")
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from vectune.config import TrainConfig
+from vectune.config.remote import is_remote
 from vectune.jobs.refusals import BadParameter
 
 AUTO = "auto"
+ADAPTER = "adapter"
 _MOST_EPOCHS = 1000
+_MOST_TOLD = 5
+"""Faults of a request that are told at once."""
+_NAME_CHARS = 100
+"""How much of a name that a client chose is told back."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class _Number:
 
     def value(self, name: str, given: Any) -> Any:
         if isinstance(given, bool) or not isinstance(given, int | float):
-            raise BadParameter(f"`{name}` is {given!r}.", "Give a number, or auto.", name)
+            raise BadParameter(f"`{name}` is {shown(given)}.", "Give a number, or auto.", name)
         if not self.low < given <= self.high:  # NaN is in no range
             raise BadParameter(f"`{name}` is {given}.", f"Give more than {self.low:g} and at most {self.high:g}.", name)
         if self.whole and given != int(given):
@@ -71,7 +79,9 @@ def check(given: Mapping[str, Any], path: str = "hyperparameters", *, legacy: bo
     for name in given:
         if name not in known:
             raise BadParameter(
-                f"`{path}.{name}` is no hyperparameter.", f"There are: {', '.join(known)}.", f"{path}.{name}"
+                f"`{path}.{name[:_NAME_CHARS]}` is no hyperparameter.",
+                f"There are: {', '.join(known)}.",
+                f"{path}.{name[:_NAME_CHARS]}",
             )
     kept = dict.fromkeys(_NUMBERS, AUTO) | {name: value for name, value in given.items() if value is not None}
     _settings(kept, f"{path}.")
@@ -86,6 +96,21 @@ def train_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
 def unused(hyperparameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of the hyperparameters that change nothing."""
     return tuple(name for name in hyperparameters if name in UNUSED)
+
+
+def for_base(base: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked hyperparameters as a job on `base` has them: behind an endpoint there are no weights, so its method is
+    the adapter. BadParameter where another was asked for."""
+    if not is_remote(base):
+        return dict(hyperparameters)
+    method = hyperparameters.get("method", ADAPTER)
+    if method != ADAPTER:
+        raise BadParameter(
+            f"The model is behind an endpoint, so nobody here has the weights that `method` {method} would change.",
+            f"Leave `method` out, or give {ADAPTER}: a small map of its query vectors is trained.",
+            "hyperparameters.method",
+        )
+    return {**hyperparameters, "method": ADAPTER}
 
 
 def _settings(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -108,10 +133,15 @@ def _refusal(problems: Iterable[Any], prefix: str) -> BadParameter:
     names = {setting: name for name, setting in _SETTINGS.items()}
     names |= {known.setting: name for name, known in _NUMBERS.items()}
     said, params = [], []
-    for problem in problems:
+    for problem in islice(problems, _MOST_TOLD):
         setting, *deeper = problem["loc"]
         param = ".".join([prefix + names[setting], *(str(part) for part in deeper)])
         message = problem["msg"].removeprefix("Value error, ")
-        said.append(f"`{param}` is {problem['input']!r}: {message[0].lower()}{message[1:]}")
+        said.append(f"`{param}` is {shown(problem['input'])}: {message[0].lower()}{message[1:]}")
         params.append(param)
     return BadParameter(f"{'; '.join(said)}.", "The reference of TrainConfig says what each takes.", params[0])
+
+
+def shown(value: Any) -> str:
+    """A value that a client sent, as far as a sentence holds it: cut in length and in depth."""
+    return reprlib.repr(value)

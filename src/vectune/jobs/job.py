@@ -30,7 +30,10 @@ JOB_KINDS: Mapping[str, str] = {"fine_tuning.job": "ftjob-", "fine-tune": "ft-"}
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a client asks for; `hyperparameters` have been through `hyperparameters.check`."""
+    """What a client asks for; `hyperparameters` have been through `hyperparameters.check`.
+
+    `key` is the id of the API key that it was asked with.
+    """
 
     model: str
     training_file: str
@@ -40,6 +43,7 @@ class NewJob:
     seed: int | None = None
     metadata: Mapping[str, str] | None = None
     kind: str = "fine_tuning.job"
+    key: str | None = None
 
 
 @dataclass(frozen=True)

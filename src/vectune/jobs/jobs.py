@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
+from vectune.config.remote import REMOTE_PREFIX, is_remote
 from vectune.errors import NotFound
 from vectune.jobs.database import Database
 from vectune.jobs.event_log import NewEvent, append
 from vectune.jobs.files import FINE_TUNE, unexpired
+from vectune.jobs.hyperparameters import for_base
 from vectune.jobs.identifiers import new_id
 from vectune.jobs.job import (
     CANCELLED,
@@ -33,6 +35,7 @@ from vectune.jobs.job import (
 )
 from vectune.jobs.models import ModelRegistry
 from vectune.jobs.page import Page, page
+from vectune.jobs.quotas import charge_job
 from vectune.jobs.refusals import BadParameter, Refused
 from vectune.jobs.schema import checkpoints, events, files, jobs
 
@@ -50,7 +53,7 @@ class JobStore:
         """Put a job into the queue.
 
         Raises NotFound for a model that the project does not have, BadParameter for a file that it does not have or
-        that was uploaded for something else.
+        that was uploaded for something else, LimitReached when its key may have no more jobs now.
         """
         base = str(self._models.resolve(project, new.model))
         row: dict[str, Any] = {
@@ -62,7 +65,7 @@ class JobStore:
             "base": base,
             "training_file": new.training_file,
             "validation_file": new.validation_file,
-            "hyperparameters": dict(new.hyperparameters),
+            "hyperparameters": for_base(base, new.hyperparameters),
             "suffix": new.suffix,
             "seed": new.seed,
             "metadata": None if new.metadata is None else dict(new.metadata),
@@ -70,17 +73,19 @@ class JobStore:
             "num_events": 0,
             "lease_until": 0.0,
             "crashes": 0,
+            "key": new.key,
         }
         with self._database.session() as connection:
             for param, file in (("training_file", new.training_file), ("validation_file", new.validation_file)):
                 _refuse_file(connection, project, param, file)
             now = self._database.now(connection)
+            if new.key is not None:
+                charge_job(connection, new.key, now)
             connection.execute(jobs.insert().values(row | {"created_at": int(now), "updated_at": int(now)}))
             name = str(row["id"])
             append(connection, name, NewEvent("created", f"Created fine-tuning job: {name}"), now)
             if self._models.is_alias(new.model):
-                shown = Path(base).name if Path(base).is_absolute() else base
-                said = f"{new.model} stands for {shown} on this server: that is the model that is tuned."
+                said = _what_is_tuned(new.model, base)
                 append(connection, name, NewEvent("alias", said), now)
             return job_from(_row(connection, project, name))
 
@@ -112,6 +117,13 @@ class JobStore:
                 if len(found) > limit:
                     break
         return page(found, limit)
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs of all projects have each status; 0 where none has it."""
+        wanted = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+        with self._database.session(write=False) as connection:
+            found = {str(status): int(number) for status, number in connection.execute(wanted)}
+        return {status: found.get(status, 0) for status in EDGES}
 
     def get(self, project: str, name: str) -> Job:
         """The job of id `name`; NotFound when the project has none."""
@@ -216,3 +228,15 @@ def _has_metadata(found: Mapping[str, str] | None, wanted: Mapping[str, str] | N
     if none_at_all:
         return not found
     return all((found or {}).get(key) == value for key, value in (wanted or {}).items())
+
+
+def _what_is_tuned(alias: str, base: str) -> str:
+    """What an alias means for a job, told in an event."""
+    if is_remote(base):
+        model = base.removeprefix(REMOTE_PREFIX)
+        return (
+            f"{alias} is {model} behind this server's upstream endpoint. Its weights are not here, so the method is "
+            "adapter: its vectors are asked for, and a map of query vectors is trained on top of them."
+        )
+    shown = Path(base).name if Path(base).is_absolute() else base
+    return f"{alias} stands for {shown} on this server: that is the model that is tuned."

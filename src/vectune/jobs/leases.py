@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select, update
 
 from vectune.jobs.database import Database
 from vectune.jobs.event_log import NewEvent, append
@@ -28,8 +28,12 @@ from vectune.jobs.job import (
 from vectune.jobs.refusals import LeaseLost
 from vectune.jobs.schema import checkpoints, events, jobs, models
 
+PROGRESS = "progress "
+"""How the key of an event begins that only says that work goes on: it does not show that a job gets further."""
 _WAITING = (VALIDATING, QUEUED)
 _ALIVE = (*_WAITING, RUNNING, PAUSING)
+_SET_BACK_LEASES, _SET_BACK_SECONDS = 10, 200.0
+"""A lease that ends this much later than now was given before the clock was set back."""
 _CRASHED = {
     "code": "worker_died",
     "message": "The process that ran the job died again and again without getting any further, most likely because the "
@@ -64,9 +68,9 @@ class Leases:
     """One worker's hold on jobs. What it writes to a job that it holds no longer is refused with LeaseLost."""
 
     def __init__(self, database: Database, worker: str, seconds: float = 20.0, most_crashes: int = 5) -> None:
+        self.seconds = seconds
         self._database = database
         self._worker = worker
-        self._seconds = seconds
         self._most_crashes = most_crashes
 
     def take(self) -> Job | None:
@@ -100,7 +104,7 @@ class Leases:
                 return CANCELLED
             if row.worker != self._worker or row.status in (SUCCEEDED, FAILED, PAUSED):
                 raise LeaseLost(f"The job {job} is not held by this worker any more.")
-            until = self._database.now(connection) + self._seconds
+            until = self._database.now(connection) + self.seconds
             connection.execute(update(jobs).where(jobs.c.id == job).values(lease_until=until))
             return PAUSING if row.status == PAUSING else RUNNING
 
@@ -117,12 +121,15 @@ class Leases:
                     append(connection, job, NewEvent(f"goes on {row.num_events}", "The job goes on."), now)
 
     def add_events(self, job: str, new: list[NewEvent]) -> int:
-        """Write events that the job does not have yet, in their order; how many were written."""
+        """Write events that the job does not have yet, in their order; how many were written.
+
+        They show that the job gets further, those of PROGRESS excepted: what it cost workers so far is forgotten.
+        """
         with self._held(job) as (connection, _, now):
-            written = sum([append(connection, job, event, now) for event in new])
-            if written:
+            written = [event for event in new if append(connection, job, event, now)]
+            if any(not event.key.startswith(PROGRESS) for event in written):
                 connection.execute(update(jobs).where(jobs.c.id == job).values(crashes=0))
-            return written
+            return len(written)
 
     def known_events(self, job: str) -> dict[str, Mapping[str, Any] | None]:
         """Key to data of every event that the job has, oldest first."""
@@ -204,17 +211,21 @@ class Leases:
 
     def _take(self, connection: Connection, now: float) -> Row[Any] | None:
         """One statement finds and takes: two workers never get the same job."""
-        dead = and_(jobs.c.status == RUNNING, jobs.c.lease_until <= now)
-        waits = and_(jobs.c.status.in_(_WAITING), jobs.c.lease_until <= now)
-        oldest = select(jobs.c.number).where(or_(dead, waits)).order_by(jobs.c.number).limit(1)
+        free = and_(jobs.c.status.in_((*_WAITING, RUNNING)), self._lease_is_over(now))
+        oldest = select(jobs.c.number).where(free).order_by(jobs.c.number).limit(1)
         chosen = oldest.with_for_update(skip_locked=True).scalar_subquery()
         taken = update(jobs).where(jobs.c.number == chosen)
-        held = {"worker": self._worker, "lease_until": now + self._seconds, "crashes": jobs.c.crashes + 1}
+        held = {"worker": self._worker, "lease_until": now + self.seconds, "crashes": jobs.c.crashes + 1}
         return connection.execute(taken.values(held).returning(*jobs.c)).first()
+
+    def _lease_is_over(self, now: float) -> ColumnElement[bool]:
+        """Holders give signs of life all the time: a lease that ends very much later was given by another clock."""
+        latest = now + max(_SET_BACK_LEASES * self.seconds, _SET_BACK_SECONDS)
+        return or_(jobs.c.lease_until <= now, jobs.c.lease_until > latest)
 
     def _tidy(self, connection: Connection, now: float) -> None:
         """Jobs that were to pause when their worker died are paused: what they have is their last checkpoint."""
-        left = select(jobs).where(jobs.c.status == PAUSING, jobs.c.lease_until <= now)
+        left = select(jobs).where(jobs.c.status == PAUSING, self._lease_is_over(now))
         for row in connection.execute(left.with_for_update(skip_locked=True)).all():
             self._release(connection, row, now)
 

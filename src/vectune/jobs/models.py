@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ OWNER = "vectune"
 MODELS = "models"
 """The folder under the home folder that tuned models lie in."""
 _UNSAFE = re.compile(r"[^\w.-]+")
+_KNOWN_SECONDS = 1.0
+_MOST_PLACES = 1000
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,14 @@ class ModelRegistry:
         *,
         aliases: Mapping[str, str] | None = None,
         bases: tuple[str, ...] = (PACKAGED_MODEL,),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._home = Path(home)
         self._aliases = dict(aliases or {})
         self._bases = bases
+        self._clock = clock
+        self._places: dict[tuple[str, str], tuple[float, Path]] = {}
 
     def list(self, project: str) -> tuple[ServedModel, ...]:
         """Bases and aliases, then the project's tuned models, newest first; checkpoints are not listed."""
@@ -87,7 +93,19 @@ class ModelRegistry:
         if name in self._base_names():
             return self._aliases.get(name, name)
         with self._database.session(write=False) as connection:
-            return self._home / str(_row(connection, project, name).location)
+            place = self._home / str(_row(connection, project, name).location)
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        self._places[project, name] = (self._clock() + _KNOWN_SECONDS, place)
+        return place
+
+    def known_place(self, project: str, name: str) -> Path | str | None:
+        """What `resolve` gives, if that is known without asking the database: of bases, and of models that were asked
+        for within the last second (one that another server deletes is known so much longer)."""
+        if name in self._base_names():
+            return self._aliases.get(name, name)
+        until, place = self._places.get((project, name), (0.0, None))
+        return place if self._clock() < until else None
 
     def is_alias(self, name: str) -> bool:
         """Whether another model answers to `name` here."""
@@ -110,6 +128,7 @@ class ModelRegistry:
             if holder is not None:
                 raise InUse(f"The job {holder.id} starts from {name}.", "Wait until it is over, or cancel it.")
             connection.execute(delete(models).where(models.c.id.in_([each.id for each in gone])))
+        self._places.clear()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectune.errors import ConfigError, UsageError, VectuneError
+from vectune.errors import ConfigError, DataError, StorageError, UsageError, VectuneError
 
 
 class BadParameter(ConfigError):  # noqa: N818 - named after what happened
@@ -40,3 +40,20 @@ class LeaseLost(VectuneError):  # noqa: N818 - named after what happened
     """Another worker has the job, or the job is over: what this worker would write is not taken."""
 
     code = "lease_lost"
+
+
+class DatabaseAway(StorageError):  # noqa: N818 - named after what happened
+    """The database gave no answer: it may be asked again, and nobody knows whether what was said reached it."""
+
+    code = "database_away"
+
+
+class UnfitFile(DataError):  # noqa: N818 - named after what happened
+    """A file of a job can't be used; `param` is the field of the job that names it."""
+
+    def __init__(self, message: str, hint: str = "", param: str = "training_file") -> None:
+        super().__init__(message, hint)
+        self.param = param
+
+    def __reduce__(self) -> tuple[type[UnfitFile], tuple[str, str, str]]:
+        return type(self), (self.message, self.hint, self.param)

@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from vectune.errors import NotFound
+from vectune.jobs.failures import renamed
 from vectune.jobs.files import RESULTS, FileStore
 from vectune.jobs.identifiers import derived_id
 from vectune.jobs.job import Job
 from vectune.monitor.metric_log import read_metrics
 
 METRICS, METRICS_CSV = "metrics.jsonl", "step_metrics.csv"
+RESULT_FILES = (METRICS_CSV, "verdict.json", "report.html")
 _COLUMNS = ("step", "epoch", "train_loss", "learning_rate", "rows_per_second")
 
 
-def keep_results(files: FileStore, job: Job, folder: Path) -> tuple[str, ...]:
+def keep_results(files: FileStore, job: Job, folder: Path, names: Mapping[str, str]) -> tuple[str, ...]:
     """Put the metrics, the verdict and the report of the run in `folder` among the project's files; their ids.
 
-    Ids follow from the job's: doing so twice leaves the same files.
+    Ids follow from the job's: doing so twice leaves the same files. Paths of this machine are called by their `names`.
     """
     kept = []
-    for name in (METRICS_CSV, "verdict.json", "report.html"):
-        content = metrics_csv(folder / METRICS) if name == METRICS_CSV else (folder / name).read_bytes()
+    for name in RESULT_FILES:
+        content = metrics_csv(folder / METRICS) if name == METRICS_CSV else _content(folder / name, names)
         stored = files.put(derived_id("file-", job.id, name), job.project, name, RESULTS, iter([content]))
         kept.append(stored.id)
     return tuple(kept)
+
+
+def _content(file: Path, names: Mapping[str, str]) -> bytes:
+    return renamed(file.read_text(encoding="utf-8"), names).encode()
+
+
+def remove_results(files: FileStore, job: Job) -> None:
+    """Remove what `keep_results` kept: the job was cancelled meanwhile."""
+    for name in RESULT_FILES:
+        with suppress(NotFound):
+            files.delete(job.project, derived_id("file-", job.id, name))
 
 
 def metrics_csv(log: Path) -> bytes:

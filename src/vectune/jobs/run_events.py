@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,28 @@ _REFERENCE = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_me
 
 
 class RunEvents:
-    """Reads what is new in the folder of a run and makes events of it, those of `known` keys left out.
+    """Reads what is new of a run and makes events of it, those of `known` keys left out.
+
+    The run lies in the first of `folders` that there is: where it works, or where it is kept once it is done.
 
     A run that is gone on with says much a second time: events have keys by what they are about, and steps that were
     told before are passed over, so that nothing is told twice.
     """
 
-    def __init__(self, folder: Path, filename: str, known: Mapping[str, Any]) -> None:
+    def __init__(self, folders: Sequence[Path], filename: str, known: Mapping[str, Any]) -> None:
         self.filename = filename
         self._known = set(known)
-        self._tail = MetricTail(folder / "metrics.jsonl")
-        self._folder = folder
+        self._tail = MetricTail(*(folder / "metrics.jsonl" for folder in folders))
+        self._folders = folders
+        told = (data["total_steps"] for data in known.values() if data and "total_steps" in data)
+        self._total_steps = next(told, None)
         self._step = max((int(found[1]) for key in known if (found := re.fullmatch(r"step (\d+)", key))), default=0)
         self._latest: dict[str, Any] | None = None
         self._loss: float | None = None
+
+    def total_steps(self, steps: int) -> int:
+        """Steps of the whole training, as events told it; where none did, training went through in `steps`."""
+        return steps if self._total_steps is None else int(self._total_steps)
 
     def of_data(self) -> list[NewEvent]:
         """What was read, what was dropped and why, and the split, once their files are there."""
@@ -66,6 +74,10 @@ class RunEvents:
     def sizes(self) -> dict[str, int]:
         """Units of train, dev and test; empty before the split."""
         return dict((read_json(self._folder / "split.json") or {}).get("sizes") or {})
+
+    @property
+    def _folder(self) -> Path:
+        return next((folder for folder in self._folders if folder.is_dir()), self._folders[-1])
 
     def _told_step(self, entry: Mapping[str, Any], total_steps: int) -> list[NewEvent]:
         step = int(entry["step"])

@@ -53,9 +53,10 @@ jobs = Table(
     Column("worker", String),
     Column("lease_until", Float, nullable=False),
     Column("crashes", Integer, nullable=False),
+    Column("key", String(64)),
 )
 """`worker` holds the job until `lease_until` (seconds since 1970 by the database's clock). `crashes` counts how often a
-worker took the job and was gone before anything new was known of it."""
+worker took the job and was gone before anything new was known of it. `key` is the API key that it was made with."""
 
 events = Table(
     "events",
@@ -99,3 +100,33 @@ models = Table(
     Column("dims", _Json, nullable=False),
 )
 """Tuned models and checkpoints of them (`step` is None for the model itself); `location` lies under the home folder."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("project", String(64), nullable=False),
+    Column("name", String, nullable=False),
+    Column("salt", String(64), nullable=False),
+    Column("hash", String(128), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("requests_a_minute", BigInteger),
+    Column("tokens_a_minute", BigInteger),
+    Column("jobs_at_once", BigInteger),
+    Column("jobs_a_day", BigInteger),
+    Column("tokens_in_all", BigInteger),
+)
+"""API keys, of which `hash` (salted, both in hex) is all that is kept. Rows stay when a key is revoked."""
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("key", String(64), ForeignKey("keys.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+)
+"""What was done with a key on a day (counted from 1970, UTC): tokens embedded, jobs made."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 _FORWARD = 3.0
 """How much faster texts are encoded than trained on, about: a backward pass costs two forward ones."""
+_FIRST_JUDGED = "judge base"
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Standing:
     total_steps: int | None = None
     loss: float | None = None
     notes: list[str] = field(default_factory=list)
+    _began: float = 0.0
     _steps: int = 0
     _first: float = 0.0
     _latest: float = 0.0
@@ -28,7 +30,7 @@ class Standing:
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new stage begins."""
-        self.name, self.done, self.total = name, 0, total
+        self.name, self.done, self.total, self._began = name, 0, total, self.clock()
         if name == "train":
             self.total_steps, self._steps = total, 0
 
@@ -48,13 +50,25 @@ class Standing:
         self.notes.append(message)
 
     def seconds_left(self, num_units: int, num_judged: int) -> float | None:
-        """Seconds until the job is done, about; None before the second step, and when training is over.
+        """Seconds until the job is done, about; None where there is nothing yet to go by.
 
-        The steps that are left go as fast as those before them. Judging encodes twice: `num_judged` units of the test
-        and at most a document for each of all `num_units` units.
+        The steps that are left go as fast as those before them, evaluations and checkpoints among them. Judging
+        encodes twice: `num_judged` units of the test and at most a document for each of all `num_units` units. Once
+        it has begun, the texts that are left go as fast as those before them.
         """
+        if self.name.startswith("judge"):
+            return self._judging_left()
         if self.name != "train" or self._steps < 2 or self.total is None:
             return None
         step = (self._latest - self._first) / (self._steps - 1)
-        judging = 2 * (num_units + num_judged) / (2 * _FORWARD * max(self._rows_per_second, 1e-9))
+        judging = 0.0
+        if self._rows_per_second:
+            judging = 2 * (num_units + num_judged) / (2 * _FORWARD * self._rows_per_second)
         return max(self.total - self.done, 0) * step + judging
+
+    def _judging_left(self) -> float | None:
+        if not self.done or not self.total:
+            return None
+        text = (self.clock() - self._began) / self.done
+        models = 2 if self.name == _FIRST_JUDGED else 1
+        return text * max(models * self.total - self.done, 0)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vectune.config.jobs import JobsConfig
+from vectune.config.log import LogConfig
 from vectune.errors import StorageError
 from vectune.jobs.database import Database
 from vectune.jobs.leases import Leases
+from vectune.jobs.priority import thread_variables
 from vectune.jobs.worker import default_threads, worker_name
 
 _log = logging.getLogger(__name__)
@@ -42,12 +44,14 @@ class Supervisor:
     """
 
     def __init__(
-        self, home: Path, database: str, files: str, workers: int = 1, config: JobsConfig | None = None
-    ) -> None:
+        self, home: Path, database: str, files: str, workers: int = 1, config: JobsConfig | None = None,
+        log: LogConfig | None = None,
+    ) -> None:  # fmt: skip
         self._home = Path(home)
         self._url = database
         self._files = files
         self._config = config or JobsConfig()
+        self._log = log or LogConfig()
         self._slots = [_Slot() for _ in range(workers)]
         self._database: Database | None = None
         self._stopping = threading.Event()
@@ -89,19 +93,25 @@ class Supervisor:
     def _look_after(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
             for slot in self._slots:
-                if slot.process is not None and slot.process.poll() is not None:
-                    self._bury(slot)
-                if slot.process is None and time.monotonic() >= slot.not_before:
-                    self._spawn(slot)
+                try:
+                    self._look_at(slot)
+                except Exception:
+                    _log.exception("a worker could not be looked after; it is tried again")
+
+    def _look_at(self, slot: _Slot) -> None:
+        if slot.process is not None and slot.process.poll() is not None:
+            self._bury(slot)
+        if slot.process is None and time.monotonic() >= slot.not_before:
+            self._spawn(slot)
 
     def _bury(self, slot: _Slot) -> None:
         assert slot.process is not None
         _log.warning("the worker %s ended with status %s; another is started", slot.name, slot.process.returncode)
-        self._free(slot)
         lived = time.monotonic() - slot.started
         slot.short_lives = slot.short_lives + 1 if lived < _SHORT_LIFE else 0
         wait = min(2.0 ** (slot.short_lives - 2), _LONGEST_WAIT) if slot.short_lives > 1 else 0.0
         slot.process, slot.not_before = None, time.monotonic() + wait
+        self._free(slot)
 
     def _free(self, slot: _Slot) -> None:
         if self._database is None or not slot.name:
@@ -117,10 +127,8 @@ class Supervisor:
         command = [
             sys.executable, "-m", "vectune.jobs.worker", "--home", str(self._home), "--database", self._url,
             "--files", self._files, "--config", self._config.model_dump_json(), "--name", slot.name,
-            "--parent", str(os.getpid()),
+            "--parent", str(os.getpid()), "--log", self._log.model_dump_json(),
         ]  # fmt: skip
-        threads = str(self._config.threads or default_threads())
-        slot.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        )
+        threads = self._config.threads or default_threads()
+        slot.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | thread_variables(threads))
         slot.started = time.monotonic()

@@ -14,15 +14,19 @@ from pathlib import Path
 
 from vectune.config.jobs import JobsConfig
 from vectune.config.load import parse_config
+from vectune.config.log import LogConfig
 from vectune.errors import StorageError
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
 from vectune.jobs.job import CANCELLED, Job
 from vectune.jobs.leases import Leases
+from vectune.jobs.priority import give_way
 from vectune.jobs.running import Workshop, clear_cancelled, run_job
 from vectune.jobs.watch import LOST, Deadline
+from vectune.monitor.json_log import log_fields, writing_log
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("vectune.jobs.worker")
+_LAST_WORDS_SECONDS = 5.0
 STOPPED = 75
 """Exit status of a worker that had to end itself because a job did not stop in time (EX_TEMPFAIL)."""
 
@@ -38,8 +42,18 @@ def work(shop: Workshop, ending: threading.Event) -> None:
         if job is None:
             ending.wait(shop.config.poll_seconds)
         else:
-            _log.info("the job %s begins", job.id)
-            run_job(job, shop)
+            with log_fields(job=job.id):
+                _log.info("the job %s begins", job.id)
+                _run(job, shop, ending)
+
+
+def _run(job: Job, shop: Workshop, ending: threading.Event) -> None:
+    """Run the job; where it stands can't be said while the database is away, and is found out by the next worker."""
+    try:
+        run_job(job, shop)
+    except StorageError:
+        _log.exception("the job %s was left, and the database could not be told", job.id)
+        ending.wait(shop.config.poll_seconds)
 
 
 def worker_name() -> str:
@@ -55,20 +69,24 @@ def default_threads() -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments and work until asked to end (SIGTERM, SIGINT) or the parent is gone."""
     given = _parser().parse_args(arguments)
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    name = given.name or worker_name()
+    with writing_log(parse_config(LogConfig, _content(given.log), "--log")), log_fields(worker=name):
+        _work_as(name, given)
+
+
+def _work_as(name: str, given: argparse.Namespace) -> None:
     config = parse_config(JobsConfig, _content(given.config), "--config")
     config = config.model_copy(update={"threads": config.threads or default_threads()})
-    os.nice(config.nice)
+    give_way(config.nice)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     database = Database(given.database)
-    name = given.name or worker_name()
     leases = Leases(database, name, config.lease_seconds, config.most_crashes)
     files = FileStore(database, given.files)
     home = Path(given.home)
-    shop = Workshop(home, files, leases, config, _ends(ending, given.parent), lambda job: _give_up(job, home, leases))
+    ends = _ends(ending, given.parent)
+    shop = Workshop(home, files, leases, config, ends, lambda job: _give_up(job, home, files, leases))
     work(shop, ending)
     database.close()
 
@@ -78,16 +96,26 @@ def _ends(ending: threading.Event, parent: int | None) -> Callable[[], bool]:
     return lambda: ending.is_set() or (parent is not None and os.getppid() != parent)
 
 
-def _give_up(job: Job, home: Path, leases: Leases) -> Deadline:
-    """What to do when the work on `job` does not stop: say where it stands and end the process, training and all."""
+def _give_up(job: Job, home: Path, files: FileStore, leases: Leases) -> Deadline:
+    """What to do when the work on `job` does not stop: say where it stands and end the process, training and all.
+
+    The process ends too where the database or the disk gives no answer.
+    """
 
     def give_up(wanted: str) -> None:
         _log.warning("the job %s did not stop in time (%s): its worker ends", job.id, wanted)
-        if wanted == CANCELLED:
-            clear_cancelled(job, home)
-        if wanted != LOST:
-            leases.let_go(job.id)
-        os._exit(STOPPED)
+        last = threading.Timer(_LAST_WORDS_SECONDS, os._exit, (STOPPED,))
+        last.daemon = True
+        last.start()
+        try:
+            if wanted == CANCELLED:
+                clear_cancelled(job, home, files)
+            if wanted != LOST:
+                leases.let_go(job.id)
+        except Exception:
+            _log.exception("the job %s could not be given back; its lease will end", job.id)
+        finally:
+            os._exit(STOPPED)
 
     return give_up
 
@@ -107,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", default="{}", help="settings of JobsConfig as a JSON object")
     parser.add_argument("--name", help="name of this worker, unlike that of any other")
     parser.add_argument("--parent", type=int, help="process that this one ends with")
+    parser.add_argument("--log", default="{}", help="settings of LogConfig as a JSON object")
     return parser
 
 

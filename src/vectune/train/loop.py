@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vectune.config.train import TrainConfig
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import Interrupted, TrainingError
+from vectune.errors import Interrupted, ModelError, TrainingError
 from vectune.monitor.progress import Progress, Silent
 from vectune.train.batch import Batch
 from vectune.train.checkpoints import Checkpoints, TrainingState
@@ -176,7 +176,7 @@ class Trainer:
         due = self._at.step % self._eval_every == 0 or self._at.step >= self.total_steps
         if self._around.score_dev is None or not due:
             return
-        score = self._around.score_dev()
+        score = self._score(self._around.score_dev)
         better = self._at.best_score is None or score > self._at.best_score
         if better:
             self._at.best_score, self._at.best_step, self._at.misses = score, self._at.step, 0
@@ -186,6 +186,15 @@ class Trainer:
         self._around.progress.advance(0, dev=score)
         if self._around.sink:
             self._around.sink.write("dev", step=self._at.step, epoch=round(epoch, 4), score=score, best=better)
+
+    def _score(self, score_dev: Callable[[], float]) -> float:
+        """The score on dev; TrainingError when training has driven the weights to where vectors are no numbers."""
+        try:
+            return score_dev()
+        except ModelError as error:
+            raise TrainingError(
+                f"After step {self._at.step} {error.message[:1].lower()}{error.message[1:]}.", "Lower --learning-rate."
+            ) from error
 
     def _save_when_due(self) -> None:
         stopping = self._around.stop()

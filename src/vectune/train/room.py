@@ -18,6 +18,7 @@ _GIB = 2**30
 _CPU_GIB = 3.0
 _GPU_SHARE = 0.5
 _MICRO_BATCH = {"cpu": 1024, "cuda": 32_768}  # tokens
+_OVERHEAD_SHARE = 16  # one more micro-batch costs about a sixteenth of a full one
 _PROBE_TOKENS = 512
 
 
@@ -49,7 +50,8 @@ class Room:
         from more. A text alone may be too long for either; it is then a micro-batch and a group of its own.
         """
         half = max(self.kept_tokens // 2, 1)
-        parts = list(micro_batches(lengths, min(self.micro_batch_tokens, half), prompts))
+        budget = min(self.micro_batch_tokens, half)
+        parts = list(micro_batches(lengths, budget, prompts, overhead=max(budget // _OVERHEAD_SHARE, 1)))
         padded = [len(part) * int(lengths[part].max(initial=1)) for part in parts]
         limit = self.kept_tokens if sum(padded) <= self.kept_tokens else half
         groups: list[list[Indices]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -65,3 +66,16 @@ def test_unknown_file_system_is_refused() -> None:
     """A URL of no known file system is refused."""
     with pytest.raises(ConfigError):
         FileBytes("nosuch://bucket")
+
+
+def test_everything_is_listed(root: str) -> None:
+    """Each entry has its place, its size and when it was written, about now; an empty root has none."""
+    kept = FileBytes(root)
+    assert list(kept.entries()) == []
+    kept.write("p/a", iter([b"123"]), 100)
+    kept.write("q/b.jsonl", iter([b""]), 100)
+    found = {entry.location: entry for entry in kept.entries()}
+    assert {place: entry.bytes for place, entry in found.items()} == {"p/a": 3, "q/b.jsonl": 0}
+    assert all(entry.written is not None and abs(entry.written - time.time()) < 3600 for entry in found.values())
+    assert kept.exists("p/a")
+    assert not kept.exists("p/b")

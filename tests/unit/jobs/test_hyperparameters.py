@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vectune.config import TrainConfig
-from vectune.jobs.hyperparameters import check, train_settings, unused
+from vectune.jobs.hyperparameters import check, for_base, train_settings, unused
 from vectune.jobs.refusals import BadParameter
 from vectune.records import Kind
 from vectune.train.recipe import resolve_recipe
@@ -70,3 +70,13 @@ def test_older_interface_may_say_what_means_nothing_here() -> None:
     found = check({"prompt_loss_weight": 0.01, "n_epochs": 4}, legacy=True)
     assert unused(found) == ("prompt_loss_weight",)
     assert train_settings(found) == {"epochs": 4.0}
+
+
+def test_remote_base_is_adapted() -> None:
+    """Behind an endpoint there are no weights: the method is the adapter, and any other is refused by its path."""
+    assert for_base("openai:small", check({}))["method"] == "adapter"
+    assert for_base("openai:small", check({"method": "adapter"}))["method"] == "adapter"
+    assert "method" not in for_base("/models/base", check({}))
+    with pytest.raises(BadParameter, match="nobody here has the weights") as refused:
+        for_base("openai:small", check({"method": "lora"}))
+    assert refused.value.param == "hyperparameters.method"

@@ -6,7 +6,10 @@ import pytest
 
 from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
 from vectune.errors import NotFound
+from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import NewJob
+from vectune.jobs.jobs import JobStore
+from vectune.jobs.models import ModelRegistry
 from vectune.jobs.refusals import BadParameter, Refused
 
 
@@ -122,3 +125,15 @@ def test_events_page_backwards(stores: Stores) -> None:
     assert [event.seq for event in stores.jobs.events_since(PROJECT, job, 1)] == [2, 3]
     with pytest.raises(NotFound):
         stores.jobs.events(PROJECT, job, after="ftevent-none")
+
+
+def test_job_on_a_remote_model_is_an_adapter(stores: Stores) -> None:
+    """Behind an endpoint there are no weights: the method is the adapter, said in an event; others are refused."""
+    models = ModelRegistry(stores.database, stores.home, aliases={ALIAS: "openai:small"})
+    jobs = JobStore(stores.database, models)
+    job = jobs.create(PROJECT, NewJob(ALIAS, stores.upload().id, hyperparameters=check({})))
+    assert job.base == "openai:small"
+    assert job.hyperparameters["method"] == "adapter"
+    assert "map of query vectors" in jobs.events(PROJECT, job.id).data[0].message
+    with pytest.raises(BadParameter, match="weights"):
+        jobs.create(PROJECT, NewJob(ALIAS, stores.upload().id, hyperparameters=check({"method": "full"})))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.jobs.event_log import NewEvent
-from vectune.jobs.leases import Leases, NewCheckpoint, Outcome
+from vectune.jobs.leases import PROGRESS, Leases, NewCheckpoint, Outcome
 from vectune.jobs.refusals import LeaseLost
 
 OUTCOME = Outcome("ft:x", "models/x", (32,), 7, ("file-1",), (NewEvent("verdict", "Verdict: ship."),))
@@ -180,3 +180,25 @@ def test_checkpoints_are_models_registered_once(stores: Stores) -> None:
     assert [point.step_number for point in rest.data] == [5]
     for name in ("ft:x:ckpt-step-5", f"{job}:ckpt-step-5"):
         assert stores.models.resolve(PROJECT, name) == stores.home / "models/x-5"
+
+
+def test_signs_of_progress_do_not_make_up_for_a_crash(stores: Stores) -> None:
+    """That work went on for a while is no news: a job that kills each worker after a minute fails too."""
+    job = stores.job().id
+    for number in range(2):
+        leases = Leases(stores.database, f"w{number}", 0, most_crashes=2)
+        assert leases.take() is not None
+        leases.add_events(job, [NewEvent(f"{PROGRESS}{number}", "At work: load model")])
+    assert Leases(stores.database, "last", 0, most_crashes=2).take() is None
+    assert stores.jobs.get(PROJECT, job).status == "failed"
+
+
+@pytest.mark.parametrize(("jump", "taken"), [(-86400, True), (3600, True), (-5, False)])
+def test_clock_that_was_set_keeps_no_job_waiting(stores: Stores, jump: int, taken: bool) -> None:
+    """A dead worker's job is taken soon though the clock was set back by a day, or forward; a step of seconds (as
+    clocks are corrected all the time) takes no job away from its worker."""
+    job = stores.job().id
+    stores.leases("dead").take()
+    with stores.database.session() as connection:
+        connection.exec_driver_sql(f"UPDATE jobs SET lease_until = lease_until - {jump} WHERE id = '{job}'")
+    assert (stores.leases("heir").take() is not None) == taken

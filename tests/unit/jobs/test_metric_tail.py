@@ -37,3 +37,22 @@ def test_log_that_was_taken_back_begins_anew(tmp_path: Path) -> None:
     assert len(tail.read()) == 3
     rewind(path, 2)
     assert [entry["step"] for entry in tail.read()] == [1, 2]
+
+
+def test_log_that_moves_is_read_on(tmp_path: Path) -> None:
+    """When the run is done its folder is renamed: the tail goes on there with the line after the last."""
+    (tmp_path / "work").mkdir()
+    tail = MetricTail(tmp_path / "work" / "m.jsonl", tmp_path / "done" / "m.jsonl")
+    with MetricLog(tmp_path / "work" / "m.jsonl") as log:
+        log.write("train", step=1)
+        assert [entry["step"] for entry in tail.read()] == [1]
+        log.write("train", step=2)
+    (tmp_path / "work").rename(tmp_path / "done")
+    assert [entry["step"] for entry in tail.read()] == [2]
+
+
+def test_line_in_pieces_is_passed_over(tmp_path: Path) -> None:
+    """What a crash left of a line hides none of those after it."""
+    path = tmp_path / "m.jsonl"
+    path.write_bytes(b'{"step":1}\n{"st\n7\n{"step":2}\n')
+    assert [entry["step"] for entry in MetricTail(path).read()] == [1, 2]

@@ -11,7 +11,7 @@ from vectune.config.workflow import PACKAGED_MODEL
 from vectune.errors import NotFound
 from vectune.jobs.job import NewJob
 from vectune.jobs.leases import Outcome
-from vectune.jobs.models import model_name
+from vectune.jobs.models import ModelRegistry, model_name
 from vectune.jobs.refusals import InUse, Refused
 
 NAME = "ft:base:default::x"
@@ -88,3 +88,21 @@ def test_a_step_that_no_model_has_is_not_found(stores: Stores, step: str) -> Non
     assert stores.models.resolve(PROJECT, job) == folder
     with pytest.raises(NotFound):
         stores.models.resolve(PROJECT, f"{job}:ckpt-step-{step}")
+
+
+def test_place_is_known_for_a_moment(stores: Stores) -> None:
+    """Bases are always known; a tuned model once it was asked for, for a second, by its project alone, until it is
+    deleted."""
+    clock = [100.0]
+    models = ModelRegistry(stores.database, stores.home, clock=lambda: clock[0])
+    assert models.known_place("any", PACKAGED_MODEL) == PACKAGED_MODEL
+    _, folder = tuned(stores)
+    assert models.known_place(PROJECT, NAME) is None
+    models.resolve(PROJECT, NAME)
+    assert models.known_place(PROJECT, NAME) == folder
+    assert models.known_place("another", NAME) is None
+    clock[0] += 1.5
+    assert models.known_place(PROJECT, NAME) is None
+    models.resolve(PROJECT, NAME)
+    models.delete(PROJECT, NAME)
+    assert models.known_place(PROJECT, NAME) is None

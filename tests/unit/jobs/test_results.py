@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from tests.unit.jobs.conftest import PROJECT, Stores
-from vectune.jobs.results import keep_results, metrics_csv, trained_tokens
+from vectune.jobs.results import keep_results, metrics_csv, remove_results, trained_tokens
 from vectune.monitor.metric_log import MetricLog
 
 
@@ -39,10 +39,16 @@ def test_tokens_of_all_steps_add_up(tmp_path: Path) -> None:
 def test_results_are_files_once(stores: Stores, tmp_path: Path) -> None:
     """Metrics, verdict and report become files of the project; doing it again leaves the same three."""
     write_log(tmp_path / "metrics.jsonl")
-    (tmp_path / "verdict.json").write_text("{}")
+    (tmp_path / "verdict.json").write_text('{"data": "/srv/a.jsonl"}')
     (tmp_path / "report.html").write_text("<p>")
     job = stores.job()
-    assert keep_results(stores.files, job, tmp_path) == keep_results(stores.files, job, tmp_path)
+    names = {"/srv/a.jsonl": "rows.jsonl"}
+    assert keep_results(stores.files, job, tmp_path, names) == keep_results(stores.files, job, tmp_path, names)
     found = stores.files.list(PROJECT, purpose="fine-tune-results").data
     assert {file.filename for file in found} == {"step_metrics.csv", "verdict.json", "report.html"}
     assert {file.status for file in found} == {"processed"}
+    (verdict,) = [file for file in found if file.filename == "verdict.json"]
+    assert b"".join(stores.files.chunks(PROJECT, verdict.id)) == b'{"data": "rows.jsonl"}'
+    for _ in range(2):
+        remove_results(stores.files, job)
+    assert stores.files.list(PROJECT, purpose="fine-tune-results").data == ()

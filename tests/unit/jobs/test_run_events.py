@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_data_is_told_with_every_reason(folder: Path) -> None:
     """Rows read, dropped and why, and the split; a test too small to decide by is a warning."""
-    read, dropped, split = RunEvents(folder, "rows.jsonl", {}).of_data()
+    read, dropped, split = RunEvents((folder,), "rows.jsonl", {}).of_data()
     assert read.message == "Read 12 rows of rows.jsonl as pairs: 10 can be used."
     assert (dropped.level, dropped.message) == ("warn", "Left out 2 rows (2: empty).")
     assert dropped.data == {
@@ -43,7 +43,7 @@ def test_data_is_told_with_every_reason(folder: Path) -> None:
 
 def test_evaluations_have_the_references_keys_beside_ours(folder: Path) -> None:
     """Each evaluation is of type metrics and has its measure by name, and the keys that clients look for."""
-    events = RunEvents(folder, "x", {}).of_training(140)
+    events = RunEvents((folder,), "x", {}).of_training(140)
     base, latest = [event for event in events if event.key.startswith("evaluation")]
     assert {event.type for event in events} == {"metrics"}
     assert latest.message == "Step 7/140: ndcg@10=0.5000 on the rows to select by (the best so far)"
@@ -55,7 +55,7 @@ def test_evaluations_have_the_references_keys_beside_ours(folder: Path) -> None:
 
 def test_steps_are_told_at_even_distances(folder: Path) -> None:
     """The first step and every twentieth part are told; the newest on demand, and never one again."""
-    told = RunEvents(folder, "x", {})
+    told = RunEvents((folder,), "x", {})
     assert [event.key for event in told.of_training(60) if event.key.startswith("step")] == [
         "step 1",
         "step 3",
@@ -67,9 +67,9 @@ def test_steps_are_told_at_even_distances(folder: Path) -> None:
 
 def test_what_is_known_is_not_told_again(folder: Path) -> None:
     """A worker that goes on with a run leaves out what the one before it told, and steps before the last one told."""
-    first = RunEvents(folder, "x", {})
+    first = RunEvents((folder,), "x", {})
     before = [*first.of_data(), *first.of_training(60)]
-    second = RunEvents(folder, "x", dict.fromkeys(event.key for event in before))
+    second = RunEvents((folder,), "x", dict.fromkeys(event.key for event in before))
     assert [*second.of_data(), *second.of_training(60)] == []
     first.remember(before)
     assert first.of_data() == []

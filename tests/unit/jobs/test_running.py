@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,12 @@ import pytest
 from tests.fakes.word_rows import Row, labelled_texts, overlapping_pairs
 from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
 from vectune.config.jobs import JobsConfig
+from vectune.config.remote import RemoteConfig
+from vectune.encode.loading import load_encoder
 from vectune.jobs.hyperparameters import check
-from vectune.jobs.job import Job, NewJob
+from vectune.jobs.job import CANCELLED, Job, NewJob
+from vectune.jobs.leases import Leases
+from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.running import Workshop, run_job, tune_config
 from vectune.jobs.watch import Deadline
 
@@ -29,12 +37,14 @@ def never(job: Job) -> Deadline:
     return deadline
 
 
-def run(stores: Stores, ending: bool = False) -> Job:
+def run(
+    stores: Stores, ending: Callable[[], bool] = lambda: False, config: JobsConfig = QUICK, leases: Leases | None = None
+) -> Job:
     """Take the next job and run it; how it stands afterwards."""
-    leases = stores.leases()
+    leases = leases or stores.leases()
     job = leases.take()
     assert job is not None
-    run_job(job, Workshop(stores.home, stores.files, leases, QUICK, lambda: ending, never))
+    run_job(job, Workshop(stores.home, stores.files, leases, config, ending, never))
     return stores.jobs.get(job.project, job.id)
 
 
@@ -88,7 +98,7 @@ def test_failure_is_told_in_the_owners_words(
 def test_worker_that_ends_gives_its_job_back(stores: Stores) -> None:
     """A worker that must end leaves its job to the next one, which finishes it without telling anything twice."""
     job = stores.job(FOUR)
-    assert run(stores, ending=True).status == "validating_files"
+    assert run(stores, ending=lambda: True).status == "validating_files"
     assert run(stores).status == "succeeded"
     keys = stores.keys(job.id)
     assert len(keys) == len(set(keys))
@@ -130,3 +140,162 @@ def test_config_is_the_operators_and_the_jobs(stores: Stores) -> None:
     train = config.train
     assert (train.threads, train.checkpoint_steps, train.epochs, train.method, train.seed) == (1, 25, 2.0, "lora", 5)
     assert (config.dev, config.evaluate.general) == (None, False)
+
+
+def after_a_checkpoint(stores: Stores, job: str) -> Callable[[], bool]:
+    """Says that the worker is to end as soon as the job has a checkpoint."""
+    return lambda: any((stores.home / "jobs" / job).rglob("checkpoints/step-*"))
+
+
+def steps_of(stores: Stores, job: str) -> list[str]:
+    """What was said of each step of training."""
+    events = stores.jobs.events_since(PROJECT, job, 0)
+    return [event.message for event in events if "training loss" in event.message]
+
+
+def test_job_goes_on_with_the_settings_it_began_with(stores: Stores) -> None:
+    """The operator's settings may change between two workers; what was trained under the old ones is not lost."""
+    job = stores.job(overlapping_pairs(60), n_epochs=8, patience=100)
+    run(stores, after_a_checkpoint(stores, job.id), QUICK.model_copy(update={"checkpoint_steps": 3}))
+    done = run(stores, config=QUICK.model_copy(update={"checkpoint_steps": 50, "threads": 2}))
+    assert done.status == "succeeded"
+    said = [event.message for event in stores.jobs.events_since(PROJECT, job.id, 0)]
+    assert not [message for message in said if "begins anew" in message]
+    assert steps_of(stores, job.id) == list(dict.fromkeys(steps_of(stores, job.id)))
+
+
+def test_work_of_another_version_is_done_anew(stores: Stores) -> None:
+    """A checkpoint of other settings of training can't be gone on with: the job says so, begins anew and succeeds."""
+    job = stores.job(overlapping_pairs(60), n_epochs=8, patience=100)
+    run(stores, after_a_checkpoint(stores, job.id), QUICK.model_copy(update={"checkpoint_steps": 3}))
+    file = stores.home / "jobs" / job.id / ".run.partial" / "config.toml"
+    file.write_text(file.read_text().replace("checkpoint_steps = 3", "checkpoint_steps = 4"))
+    assert run(stores).status == "succeeded"
+    said = [event.message for event in stores.jobs.events_since(PROJECT, job.id, 0)]
+    assert len([message for message in said if "begins anew" in message]) == 1
+    assert len(steps_of(stores, job.id)) == len(set(steps_of(stores, job.id)))
+
+
+def test_quick_job_tells_its_last_step(stores: Stores) -> None:
+    """A job that is over before its watch looks again tells every step and evaluation all the same."""
+    job = stores.job(overlapping_pairs(60), n_epochs=2, patience=100)
+    assert run(stores, config=QUICK.model_copy(update={"poll_seconds": 600.0})).status == "succeeded"
+    last = steps_of(stores, job.id)[-1].split()[1].split("/")
+    assert last[0] == last[1].rstrip(":")
+    assert f"evaluation {last[0]}" in stores.keys(job.id)
+
+
+def test_lora_has_models_from_its_middle(stores: Stores) -> None:
+    """Each is a whole model that loads without peft, and its updates are in its weights."""
+    job = stores.job(overlapping_pairs(60), n_epochs=2, method="lora", learning_rate=0.1)
+    assert run(stores).status == "succeeded"
+    newest, *_ = stores.jobs.checkpoints(PROJECT, job.id).data
+    folder = stores.models.resolve(PROJECT, newest.model_name)
+    assert not list(Path(folder).rglob("adapter_*"))
+    texts = ["red1 red2", "cat1"]
+    moved = load_encoder(str(folder)).encode(texts) - load_encoder(job.base).encode(texts)
+    assert abs(moved).max() > 1e-4
+
+
+def test_adapter_has_none_and_succeeds(stores: Stores) -> None:
+    """An adapter is trained in seconds: its job has no models from the middle."""
+    job = stores.job(overlapping_pairs(60), n_epochs=2, method="adapter")
+    assert run(stores).status == "succeeded"
+    assert stores.jobs.checkpoints(PROJECT, job.id).data == ()
+
+
+def test_file_that_expired_is_named(stores: Stores) -> None:
+    """A file may expire while its job waits: the error names it and its parameter, and says what to do."""
+    train, dev = stores.upload(overlapping_pairs(30)), stores.upload(overlapping_pairs(10))
+    job = stores.jobs.create(PROJECT, NewJob(ALIAS, train.id, dev.id, check({})))
+    with stores.database.session() as connection:
+        connection.exec_driver_sql(f"UPDATE files SET expires_at = {int(time.time()) - 5} WHERE id = '{dev.id}'")
+    error = dict(run(stores).error or {})
+    assert (error["code"], error["param"]) == ("invalid_training_file", "validation_file")
+    assert dev.id in error["message"]
+    assert "expired" in error["message"]
+    assert not (stores.home / "jobs" / job.id).exists()
+
+
+def test_content_that_is_gone_is_told(stores: Stores) -> None:
+    """Bytes that somebody removed from the server's disk: the file is named as its owner knows it."""
+    stores.job(overlapping_pairs(30))
+    shutil.rmtree(stores.home / "files")
+    error = dict(run(stores).error or {})
+    assert error["param"] == "training_file"
+    assert "gone" in error["message"]
+
+
+def test_base_that_vanished_is_called_by_its_name(stores: Stores, tmp_path: Path, tiny_model_folder: Path) -> None:
+    """The folder of the base was removed after the job was made: the error names the model, not the folder."""
+    base = shutil.copytree(tiny_model_folder, tmp_path / "secret" / "base")
+    job = stores.job(overlapping_pairs(30))
+    with stores.database.session() as connection:
+        connection.exec_driver_sql(f"UPDATE jobs SET base = '{base}' WHERE id = '{job.id}'")
+    shutil.rmtree(base)
+    error = dict(run(stores).error or {})
+    assert (error["code"], error["param"]) == ("invalid_model", "model")
+    assert ALIAS in error["message"]
+    assert "secret" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"batch_size": 8, "evals_per_epoch": 1}, "these rows"), ({"batch_size": 64}, "not finite")]
+)
+def test_weights_that_are_blown_up_end_the_job(stores: Stores, settings: dict[str, int], says: str) -> None:
+    """A learning rate far too high: the error has the step, the rows where it was a batch's loss, and what to lower."""
+    stores.job(overlapping_pairs(60), n_epochs=5, learning_rate=1e30, **settings)
+    error = dict(run(stores).error or {})
+    assert error["code"] == "training_failed"
+    assert says in error["message"]
+    assert "step" in error["message"]
+    assert "learning_rate_multiplier" in error["message"]
+
+
+def test_database_that_is_away_ends_no_job(stores: Stores) -> None:
+    """A worker that the database does not answer leaves the job as it is; the next one brings it to its end."""
+
+    class Away(Leases):
+        def begin(self, job: str) -> None:
+            raise DatabaseAway("The database is away.")
+
+    job = stores.job(FOUR)
+    left = run(stores, leases=Away(stores.database, "away"))
+    assert (left.status, left.error) == ("validating_files", None)
+    stores.leases("away").release_all()
+    assert run(stores).status == "succeeded"
+    assert len(stores.keys(job.id)) == len(set(stores.keys(job.id)))
+
+
+def test_job_cancelled_at_its_very_end_leaves_nothing(stores: Stores) -> None:
+    """Cancelled after training, when results and model are in place: both are removed again."""
+
+    class Late(Leases):
+        def succeed(self, job: str, outcome: Any) -> None:
+            stores.jobs.cancel(PROJECT, job)
+            super().succeed(job, outcome)
+
+    job = stores.job(FOUR)
+    assert run(stores, leases=Late(stores.database, "worker")).status == CANCELLED
+    assert stores.files.list(PROJECT, purpose="fine-tune-results").data == ()
+    assert not (stores.home / "jobs" / job.id).exists()
+    assert not (stores.home / "models" / job.id).exists()
+
+
+def test_results_name_no_path_of_the_server(stores: Stores) -> None:
+    """Verdict and report call files and models by the names that their owner gave them."""
+    stores.job(FOUR)
+    done = run(stores)
+    for name in done.result_files:
+        content = b"".join(stores.files.chunks(PROJECT, name)).decode()
+        assert str(stores.home) not in content
+        assert done.base not in content
+
+
+def test_remote_base_is_asked_as_the_operator_says(stores: Stores) -> None:
+    """A job on a remote model is told where it is; others have nothing to do with it."""
+    config = QUICK.model_copy(update={"remote": RemoteConfig(base_url="http://models/v1", key_variable="K")})
+    job = stores.job(method="adapter")
+    found = tune_config(replace(job, base="openai:small"), config, {"train": Path("a.jsonl")}, Path("out"))
+    assert (found.base, found.remote) == ("openai:small", config.remote)
+    assert tune_config(job, config, {"train": Path("a.jsonl")}, Path("out")).remote == RemoteConfig()

@@ -47,3 +47,25 @@ def test_stage_and_notes_are_kept() -> None:
     standing.note("a")
     assert (standing.name, standing.done, standing.total, standing.total_steps) == ("judge base", 2, 5, 9)
     assert standing.notes == ["a"]
+
+
+def test_judging_goes_on_as_it_went() -> None:
+    """Of 100 texts 20 took 4 seconds: the other 80 take 16, and the tuned model as long as the base."""
+    clock = Clock()
+    standing = Standing(clock)
+    for name, left in (("judge base", 16 + 20), ("judge tuned", 16)):
+        standing.stage(name, 100)
+        clock.now += 4
+        standing.advance(20)
+        assert standing.seconds_left(30, 10) == pytest.approx(left)
+
+
+def test_training_that_tells_no_speed_is_estimated_by_its_steps() -> None:
+    """Where nobody tells rows a second (an adapter), judging is left out rather than taken for endless."""
+    clock = Clock()
+    standing = Standing(clock)
+    standing.stage("train", 10)
+    for _ in range(2):
+        standing.advance(1, loss=1.0)
+        clock.now += 2
+    assert standing.seconds_left(30, 10) == pytest.approx(8 * 2)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
-from vectune.jobs.supervisor import Supervisor
+from vectune.jobs.supervisor import Supervisor, _Slot
 
 
 def until(ask: Callable[[], object]) -> None:
@@ -34,3 +34,28 @@ def test_dead_worker_is_replaced_and_all_end_on_stop(stores: Stores) -> None:
     assert supervisor.pids == ()
     assert stores.jobs.get(PROJECT, job).status in ("validating_files", "queued", "running")
     assert stores.leases("heir").take() is not None
+
+
+class Stumbling(Supervisor):
+    """Can't start a process the second time, as when memory is short."""
+
+    starts = 0
+
+    def _spawn(self, slot: _Slot) -> None:
+        self.starts += 1
+        if self.starts == 2:
+            raise OSError(12, "Cannot allocate memory")
+        super()._spawn(slot)
+
+
+def test_start_that_fails_is_tried_again(stores: Stores) -> None:
+    """One process that can't be started does not end the looking after."""
+    supervisor = Stumbling(stores.home, stores.url, str(stores.home / "files"), 1, JobsConfig(poll_seconds=0.1))
+    supervisor.start()
+    try:
+        (first,) = supervisor.pids
+        os.kill(first, signal.SIGKILL)
+        until(lambda: supervisor.pids and supervisor.pids != (first,))
+        assert supervisor.starts == 3
+    finally:
+        supervisor.stop()

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
+import pytest
+
 from tests.unit.jobs.conftest import PROJECT, Stores
+from vectune.config.jobs import JobsConfig
+from vectune.jobs import watch as module
+from vectune.jobs.event_log import NewEvent
 from vectune.jobs.leases import Leases
+from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.run_events import RunEvents
 from vectune.jobs.watch import ENDING, LOST, Watch
+from vectune.monitor.metric_log import MetricLog
+
+QUICK = JobsConfig(poll_seconds=0.02, stop_seconds=0.05, pause_seconds=0.05)
 
 
-def watch(stores: Stores, leases: Leases, job: str, called: list[str], late: threading.Event | None = None) -> Watch:
-    """A watch over the job that looks ten times a second and has almost no patience."""
+class Away(Leases):
+    """A hold on jobs in a database that answers only while `answers`."""
+
+    answers = False
+
+    def heartbeat(self, job: str) -> str:
+        self._ask()
+        return super().heartbeat(job)
+
+    def add_events(self, job: str, new: list[NewEvent]) -> int:
+        self._ask()
+        return super().add_events(job, new)
+
+    def _ask(self) -> None:
+        if not self.answers:
+            raise DatabaseAway("The database is away.")
+
+
+def watch(
+    stores: Stores, leases: Leases, job: str, called: list[str], late: threading.Event | None = None,
+    folders: tuple[Path, ...] = (), config: JobsConfig = QUICK,
+) -> Watch:  # fmt: skip
+    """A watch over the job that looks fifty times a second and has almost no patience."""
 
     def deadline(wanted: str) -> None:
         called.append(wanted)
         (late or threading.Event()).set()
 
-    told = RunEvents(Path(stores.home / "none"), "x", {})
-    return Watch(job, leases, told, {"/srv/a": "a.jsonl"}, 0.02, 0.05, deadline)
+    told = RunEvents(folders or (stores.home / "none",), "x", {})
+    return Watch(job, leases, told, {"/srv/a": "a.jsonl"}, config, deadline)
 
 
 def at_work(stores: Stores) -> tuple[str, Leases]:
@@ -41,7 +72,8 @@ def test_notes_become_events_in_the_owners_words(stores: Stores) -> None:
     assert said.count("Read a.jsonl twice.") == 1
 
 
-def test_cancelled_work_is_ended_when_it_does_not_stop(stores: Stores) -> None:
+@pytest.mark.parametrize("ask", ["cancel", "pause"])
+def test_work_is_ended_when_it_does_not_stop(stores: Stores, ask: str) -> None:
     """The work hears that it must stop; when it goes on all the same, the deadline is called."""
     job, leases = at_work(stores)
     called: list[str] = []
@@ -49,9 +81,29 @@ def test_cancelled_work_is_ended_when_it_does_not_stop(stores: Stores) -> None:
     found = watch(stores, leases, job, called, late)
     found.start()
     assert not found.stop()
-    stores.jobs.cancel(PROJECT, job)
+    wanted = getattr(stores.jobs, ask)(PROJECT, job).status
     assert late.wait(10)
     assert found.stop()
+    assert called == [wanted]
+    found.close()
+
+
+def test_a_job_that_is_to_pause_may_finish_its_step(stores: Stores) -> None:
+    """Pausing has more patience than cancelling, and the job stays held meanwhile; cancelled then, it ends at once."""
+    job, leases = at_work(stores)
+    called: list[str] = []
+    late = threading.Event()
+    patient = QUICK.model_copy(update={"pause_seconds": 600.0})
+    found = watch(stores, leases, job, called, late, config=patient)
+    found.start()
+    stores.jobs.pause(PROJECT, job)
+    end = time.monotonic() + 10
+    while not found.stop():
+        assert time.monotonic() < end
+    assert not late.wait(0.3)
+    assert leases.heartbeat(job) == "pausing"
+    stores.jobs.cancel(PROJECT, job)
+    assert late.wait(10)
     assert called == ["cancelled"]
     found.close()
 
@@ -77,3 +129,72 @@ def test_end_of_the_worker_stops_the_work(stores: Stores) -> None:
     assert found.stop()
     assert found.wanted == ENDING
     found.close()
+
+
+def test_without_a_sign_of_life_for_a_lease_the_job_is_lost(stores: Stores) -> None:
+    """A worker that can't reach the database for as long as its lease must expect that another has its job."""
+    job, _ = at_work(stores)
+    found = watch(stores, Away(stores.database, "worker", seconds=0.05), job, [])
+    found.start()
+    end = time.monotonic() + 10
+    while not found.stop():
+        assert time.monotonic() < end
+    assert found.wanted == LOST
+    found.close()
+
+
+def test_what_could_not_be_written_is_written_later(stores: Stores, tmp_path: Path) -> None:
+    """Lines of the log are read once; their events wait until the database answers again."""
+    job, _ = at_work(stores)
+    with MetricLog(tmp_path / "metrics.jsonl") as log:
+        log.write("dev", step=7, measure="ndcg@10", epoch=0.7, score=0.5, best=True)
+    leases = Away(stores.database, "worker")
+    found = watch(stores, leases, job, [], folders=(tmp_path,))
+    found.standing.stage("train", 10)
+    leases.answers = True
+    leases.heartbeat(job)
+    leases.answers = False
+    with pytest.raises(DatabaseAway):
+        found.finish()
+    leases.answers = True
+    found.finish()
+    assert "evaluation 7" in stores.keys(job)
+
+
+def test_silence_is_broken(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing happens for a while the job says that it is at work, which does not count as getting further."""
+    job, leases = at_work(stores)
+    monkeypatch.setattr(module, "_SILENCE", 0.0)
+    with stores.database.session() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET crashes = 3")
+    found = watch(stores, leases, job, [])
+    found.standing.stage("judge base", 1000)
+    found.standing.advance(250)
+    found.finish()
+    assert stores.jobs.events(PROJECT, job).data[0].message == "At work: judge base: 250 of 1,000"
+    with stores.database.session(write=False) as connection:
+        assert connection.exec_driver_sql("SELECT crashes FROM jobs").scalar_one() == 3
+
+
+def test_estimate_that_has_passed_is_taken_back(stores: Stores) -> None:
+    """What a worker before this one told is no longer told, once it has passed and nothing better is known."""
+    job, leases = at_work(stores)
+    leases.estimate(job, 123)
+    found = watch(stores, leases, job, [])
+    found.start()
+    assert stores.jobs.get(PROJECT, job).estimated_finish is None
+    found.close()
+
+
+def test_run_that_was_done_is_told_to_its_end(stores: Stores, tmp_path: Path) -> None:
+    """A worker that died between the run and the end of its job may have left steps that no event tells."""
+    job, leases = at_work(stores)
+    (tmp_path / "run").mkdir()
+    with MetricLog(tmp_path / "run" / "metrics.jsonl") as log:
+        log.write("train", step=20, epoch=1.0, loss=0.5)
+        log.write("dev", step=20, measure="ndcg@10", epoch=1.0, score=0.5, best=True)
+    found = watch(stores, leases, job, [], folders=(tmp_path / ".run.partial", tmp_path / "run"))
+    found.start()
+    found.run_is_there(20)
+    found.finish()
+    assert {"step 20", "evaluation 20"} <= set(stores.keys(job))
