@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check fix docs bench browser
+.PHONY: demo test check fix docs bench bench-serve soak fuzz kills clients browser
 
 demo: $(VENV)/.run-ready
 	$(BIN)/vectune demo; status=$$?; [ $$status -eq 3 ] || [ $$status -eq 4 ] || exit $$status
 
 test: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev-ready
 	$(BIN)/ruff format --check .
@@ -35,6 +35,25 @@ fix: $(VENV)/.dev-ready
 bench: $(VENV)/.dev-ready
 	@for name in train_speed train_parts train_profile train_quality encode_speed static_speed memory kills; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Figures of the service; the same.
+bench-serve: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/serve_speed.py
+	$(BIN)/python benchmarks/serve_beside_job.py
+
+soak: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/soak.py --minutes 30
+
+fuzz: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/fuzz_service.py --minutes 5
+
+# A service whose workers and server are killed fifty times.
+kills: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/job_kills.py
+
+# Clients of others: LangChain, llama-index, the official Node client.
+clients: $(VENV)/.dev-ready
+	VECTUNE_CLIENTS=$$(sh tests/clients/prepare.sh) $(BIN)/python -m tests.clients.trying
 
 docs: $(VENV)/.dev-ready
 	$(BIN)/python -m vectune.cli.reference

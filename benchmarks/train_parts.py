@@ -42,6 +42,13 @@ def _dense_tables() -> None:
     loop.make_tables_sparse = lambda _: None
 
 
+def _rows_left_to_autograd() -> None:
+    """Sparse gradients added up by autograd, one micro-batch after another."""
+    from vectune.train.row_gradients import RowGradients
+
+    RowGradients.collected = lambda _: nullcontext()
+
+
 def _small_blocks() -> None:
     """glibc as it comes: large blocks go back to the kernel."""
     import vectune.encode.allocator as allocator
@@ -65,7 +72,15 @@ def _one_micro_batch() -> None:
 
     import vectune.train.room as room
 
-    room.micro_batches = lambda lengths, *_: [np.arange(len(lengths))]
+    room.micro_batches = lambda lengths, *_, **__: [np.arange(len(lengths))]
+
+
+def _full_micro_batches() -> None:
+    """As many texts in a micro-batch as fit, whatever is padded."""
+    import vectune.train.room as room
+    from vectune.encode.tokens import micro_batches
+
+    room.micro_batches = lambda lengths, budget, groups, **_: micro_batches(lengths, budget, groups)
 
 
 def _dropout() -> None:
@@ -86,7 +101,9 @@ PARTS: dict[str, Callable[[], None]] = {
     "torch's own attention": _own_attention,
     "fp32 between the layers": _fp32_stream,
     "dense word-embedding gradient": _dense_tables,
+    "sparse gradients left to autograd": _rows_left_to_autograd,
     "mallopt left alone": _small_blocks,
+    "micro-batches as full as they get": _full_micro_batches,
     "micro-batches of 512 tokens": _micro_batches(512),
     "micro-batches of 2,048 tokens": _micro_batches(2048),
     "micro-batches of 8,192 tokens": _micro_batches(8192),

@@ -1,7 +1,7 @@
 """The official OpenAI client, aimed at vectune, with the `fine_tunes` that older scripts call.
 
 `from vectune.client import OpenAI` in place of `from openai import OpenAI` is the one line that changes. The address is
-VECTUNE_BASE_URL, by default http://127.0.0.1:8765/v1; the key is VECTUNE_API_KEY, which a server on loopback does not
+VECTUNE_BASE_URL, by default http://127.0.0.1:8765/v1; the key is VECTUNE_API_KEY, which a server without keys does not
 look at.
 """
 

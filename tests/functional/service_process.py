@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.functional.command_line import COMMAND
 
 _PATIENCE = 120.0
-QUICK = ("--set", "jobs.general=false", "--set", "jobs.poll_seconds=0.1", "--set", "jobs.threads=1")
+_WORKERS = {"general": "false", "poll_seconds": "0.1", "threads": "1", "nice": "0"}
+QUICK = [part for name, value in _WORKERS.items() for part in ("--set", f"jobs.{name}={value}")]
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,64 @@ class Service:
             assert time.monotonic() < until, self.log.read_text(encoding="utf-8")
             time.sleep(0.1)
 
+    def workers(self) -> list[int]:
+        """The processes that this server started and that run."""
+        return children(self.process.pid)
 
-@contextmanager
-def serving(folder: Path, model: Path, *arguments: str) -> Iterator[Service]:
-    """A server of its own home under `folder`, whose every base is `model`; ended with the block."""
-    log = folder / "serve.log"
+    def kill(self) -> None:
+        """End the server at once, as the system does when memory runs out."""
+        self.process.kill()
+        self.end()
+
+    def end(self) -> None:
+        """Ask the server to end, unless it has, and wait until it is gone."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def start_service(folder: Path, model: Path, *arguments: str, log: str = "serve.log") -> Service:
+    """Start a server whose home is `folder`/home and whose every base is `model`; its log grows in `folder`."""
+    path = folder / log
     command = [str(COMMAND), "serve", "--port", "0", "--home", str(folder / "home"), "--default-model", str(model)]
-    with log.open("w", encoding="utf-8") as errors:
+    with path.open("a", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [*command, "--backend", "torch", *QUICK, *arguments],
             stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("vectune serves http"), path.read_text(encoding="utf-8")
+    return Service(process, line.split()[2], path)
+
+
+@contextmanager
+def serving(folder: Path, model: Path, *arguments: str, log: str = "serve.log") -> Iterator[Service]:
+    """The same, ended with the block."""
+    service = start_service(folder, model, *arguments, log=log)
     try:
-        line = process.stdout.readline()
-        assert line.startswith("vectune serves http"), log.read_text(encoding="utf-8")
-        yield Service(process, line.split()[2], log)
+        yield service
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        process.stdout.close()
+        service.end()
+
+
+def children(pid: int) -> list[int]:
+    """Running processes that `pid` started."""
+    found = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
+    except FileNotFoundError:
+        pass  # it ended meanwhile
+    return [child for child in found if runs(child)]
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and has not ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state[0] not in "ZX"

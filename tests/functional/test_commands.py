@@ -17,11 +17,11 @@ import pytest
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import finish, run_here, start
 from tests.functional.conftest import FinishedRun
-from vectune.cli import check, demo, encode, evaluate, export, runs, serve, tune
+from vectune.cli import backup, check, demo, encode, evaluate, export, gc, keys, restore, runs, serve, tune
 from vectune.cli.main import modules
 from vectune.config import CheckConfig, EncodeConfig, JudgeConfig, RunsConfig, TuneConfig
 
-_COMMANDS = (check, tune, evaluate, encode, export, serve, runs, demo)
+_COMMANDS = (check, tune, evaluate, encode, export, serve, keys, gc, backup, restore, runs, demo)
 _NAMES = [module.NAME for module in _COMMANDS]
 _TEXTS = ["red1 red2 red3", "cat4 cat5", "dog1 dog2 dog3 dog4"]
 
@@ -312,6 +312,7 @@ def test_json_is_one_object(finished: FinishedRun, tiny: tuple[str, ...], pairs:
         ["encode", finished.folder, pairs, "--out", tmp_path / "v.npy"],
         ["export", finished.folder, "--format", "openvino-int8", "--out", tmp_path / "export"],
         ["runs", "--root", finished.folder.parent],
+        ["keys", "list", "--home", tmp_path / "home"],
         ["demo", "--dry-run"],
     ]
     for arguments in commands:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,36 @@ def test_job_that_is_cancelled(client: openai.OpenAI, tmp_path: Path) -> None:
     assert "cancelled" in [event.message for event in legacy.fine_tunes.stream_events(job.id)][-1]
 
 
+@pytest.mark.parametrize("method", ["full", "lora", "static", "adapter"])
+def test_job_that_pauses_goes_on_and_is_cancelled(
+    service: Service, client: openai.OpenAI, tmp_path: Path, method: str
+) -> None:
+    """Whatever is trained: paused within five seconds, resumed it goes on from there, and once it is cancelled its
+    work stops within five seconds."""
+    file = client.files.create(file=write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(60)), purpose="fine-tune")
+    settings = {"method": method, "n_epochs": 1000, "patience": 100_000, "evals_per_epoch": 1}
+    jobs = client.fine_tuning.jobs
+    job = jobs.create(
+        model=MODEL,
+        training_file=file.id,
+        method={"type": "supervised", "supervised": {"hyperparameters": settings}},  # type: ignore[typeddict-item]
+    ).id
+
+    def steps() -> list[int]:
+        data = [event.data for event in jobs.list_events(job, limit=100) if event.type == "metrics"]
+        return [entry["step"] for entry in data]  # type: ignore[index]
+
+    _until(lambda: max(steps(), default=0) > 0, 60)
+    jobs.pause(job)
+    _until(lambda: jobs.retrieve(job).status == "paused", 5)
+    known = steps()
+    jobs.resume(job)
+    _until(lambda: max(steps()) > max(known), 60)
+    assert len(set(steps())) >= len(steps()) / 2  # a step may have a loss and an evaluation
+    assert jobs.cancel(job).status == "cancelled"
+    _until(lambda: not (service.log.parent / "home" / "jobs" / job).exists(), 5)
+
+
 async def test_many_callers_at_once(service: Service) -> None:
     """Forty requests at the same time by the asynchronous client each get their own vectors."""
     texts = [f"red{n} cat{n % 7}" for n in range(25)]
@@ -158,30 +188,6 @@ async def test_whole_circle_asynchronously(service: Service, tmp_path: Path) -> 
         assert len(answer.data[0].embedding) == 32
 
 
-def test_server_that_is_killed(tmp_path: Path, tiny_model_folder: Path) -> None:
-    """kill -9 of the server in the middle of a job: its workers end, and the next server brings the job to its end."""
-    rows = write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(60))
-    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 40, "patience": 1000}}}
-    settings = ("--set", "jobs.checkpoint_steps=2", "--set", "jobs.lease_seconds=2")
-    with serving(tmp_path, tiny_model_folder, *settings) as first:
-        client = openai.OpenAI(base_url=first.url, api_key="none")
-        file = client.files.create(file=rows, purpose="fine-tune")
-        job = client.fine_tuning.jobs.create(model=MODEL, training_file=file.id, method=method)  # type: ignore[arg-type]
-        until = time.monotonic() + 120
-        while not any(event.type == "metrics" for event in client.fine_tuning.jobs.list_events(job.id).data):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        first.process.kill()
-    with serving(tmp_path, tiny_model_folder, *settings) as second:
-        client = openai.OpenAI(base_url=second.url, api_key="none")
-        assert _finished(client, job.id).status == "succeeded"  # type: ignore[attr-defined]
-        events = list(client.fine_tuning.jobs.list_events(job.id, limit=50))
-        assert len({event.id for event in events}) == len(events)
-        steps = [event.message for event in events if event.message.startswith("Step ") and "training" in event.message]
-        assert len(set(steps)) == len(steps) > 5
-        assert client.embeddings.create(model=job.id, input="red1").data
-
-
 def test_too_large_upload_over_the_wire(client: openai.OpenAI) -> None:
     """An upload over the limit is answered, not cut off without a word."""
     with pytest.raises(openai.APIStatusError) as refused:
@@ -189,12 +195,13 @@ def test_too_large_upload_over_the_wire(client: openai.OpenAI) -> None:
     assert refused.value.status_code == 413
 
 
-def test_no_address_but_loopback() -> None:
-    """Whoever asks for another address is refused, and told why."""
+def test_no_address_but_loopback(tmp_path: Path) -> None:
+    """Whoever asks for another address without having a key is refused, and told what to do."""
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
-        refused = run_here("serve", "--host", host)
+        refused = run_here("serve", "--host", host, "--home", tmp_path)
         assert refused.status == 2
         assert "127.0.0.1" in refused.error
+        assert "vectune keys create" in refused.hint
 
 
 def test_taken_port(service: Service, tmp_path: Path) -> None:
@@ -220,9 +227,30 @@ def test_end_of_the_server_is_the_end_of_its_workers(tmp_path: Path, tiny_model_
         assert _children(second.process.pid) == []
 
 
+def _until(ask: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.1)
+
+
 def _children(pid: int) -> list[int]:
     """Processes that `pid` started."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
     return [child for child in found if os.path.exists(f"/proc/{child}")]  # noqa: PTH110
+
+
+def test_log_of_server_and_workers(service: Service, client: openai.OpenAI) -> None:
+    """Every line is a JSON object; an answer's id and a job's id are found, what was sent is not."""
+    file = client.files.create(file=("r.jsonl", b'{"text": "very private", "label": "a"}\n'), purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(model=MODEL, training_file=file.id)
+    assert _finished(client, job.id).status == "failed"  # type: ignore[attr-defined]
+    answer = client.embeddings.with_raw_response.create(model=MODEL, input="very private")
+    text = service.log.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    (request,) = [line for line in lines if line.get("request_id") == answer.headers["x-request-id"]]
+    assert (request["route"], request["status"]) == ("/v1/embeddings", 200)
+    assert any(line.get("job") == job.id and line.get("worker") for line in lines)
+    assert "very private" not in text

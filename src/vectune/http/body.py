@@ -7,18 +7,26 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.types import Message
 
-from vectune.http.errors import BodyTooLarge, RequestRefused, place_of, sentences
+from vectune.http.errors import BodyTooLarge, EncodingRefused, RequestRefused, place_of, sentences
 
 S = TypeVar("S", bound=BaseModel)
+_MOST_NAMES = 100
+"""Fields that a body may have; no shape has nearly as many, and each that does not fit is told of."""
+_MOST_FIELDS, _FIELD_BYTES = 8, 4096
+"""What a form may hold beside the file."""
+_DIGITS = 18
+_ALPHABETS = ("", "utf-8", "utf8", "us-ascii")
 
 
 async def read_json(request: Request, shape: type[S], most_bytes: int) -> S:
     """The body as `shape`. BodyTooLarge over the limit, RequestRefused for what is no JSON or does not fit."""
     raw = bytearray()
+    _refuse_packed(request)
     _refuse_announced(request, most_bytes)
     async for block in request.stream():
         raw += block
@@ -33,6 +41,8 @@ async def read_json(request: Request, shape: type[S], most_bytes: int) -> S:
 
 def fit(shape: type[S], content: Any) -> S:
     """`content` as `shape`; RequestRefused names every field that does not fit."""
+    if isinstance(content, dict) and len(content) > _MOST_NAMES:
+        raise RequestRefused(f"The body has {len(content):,} fields.", f"Send {_MOST_NAMES} at most.")
     try:
         return shape.model_validate(content)
     except ValidationError as error:
@@ -45,10 +55,15 @@ async def read_form(request: Request, most_bytes: int) -> tuple[UploadFile, Mapp
 
     Stops reading, with BodyTooLarge, as soon as the body is over the limit.
     """
+    _refuse_packed(request)
     _refuse_announced(request, most_bytes)
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
         raise RequestRefused("The upload is no form.", "Send multipart/form-data with the fields file and purpose.")
-    form = await _limited(request, most_bytes).form(max_files=1, max_fields=8)
+    if options.get(b"charset", b"").decode("latin-1").lower() not in _ALPHABETS:
+        raise EncodingRefused("The form is not in UTF-8.", "Send it without a charset, or with charset=utf-8.")
+    limited = _limited(request, most_bytes)
+    form = await limited.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
     file = form.get("file")
     if not isinstance(file, UploadFile):
         await form.close()
@@ -77,5 +92,12 @@ def _limited(request: Request, most_bytes: int) -> Request:
 
 def _refuse_announced(request: Request, most_bytes: int) -> None:
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most_bytes:
+    if announced.isascii() and announced.isdigit() and (len(announced) > _DIGITS or int(announced) > most_bytes):
         raise BodyTooLarge(most_bytes)
+
+
+def _refuse_packed(request: Request) -> None:
+    """A packed body is not unpacked: it can be a thousand times as large as what was sent."""
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise EncodingRefused(f"The body is packed ({packed[:40]}).", "Send it as it is.")

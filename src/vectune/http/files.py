@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from vectune.errors import NotFound
 from vectune.http.answer import answer
 from vectune.http.body import read_form
 from vectune.http.documents import documented_form
@@ -17,11 +22,16 @@ from vectune.http.errors import RequestRefused
 from vectune.http.objects import file_object, list_object
 from vectune.http.services import Project, Work
 from vectune.http.shapes import FileList
+from vectune.jobs.files import FileStore
 
 _BLOCK = 1 << 20
 _FORM_BYTES = 1 << 16
 """What a form holds beside the file."""
 _SHORTEST, _LONGEST = 3600, 2_592_000
+_DIGITS = re.compile(r"[0-9]{1,9}")
+_NAME_CHARS = 255
+_UNSHOWN = ("Cc", "Cs")
+"""Control characters and halves of surrogate pairs, which databases and logs trip over."""
 
 router = APIRouter(prefix="/v1/files")
 
@@ -35,12 +45,12 @@ async def upload(request: Request, work: Work, project: Project) -> Response:
         if purpose is None:
             raise RequestRefused("Missing required parameter: 'purpose'.", param="purpose")
         stored = await asyncio.to_thread(
-            work.files.create, project, file.filename or "file", purpose, _blocks(file.file),
+            work.files.create, project, _name(file.filename), purpose, _blocks(file.file),
             expires_after=_expiry(fields), most_bytes=work.config.upload_bytes,
         )  # fmt: skip
     finally:
         await file.close()
-    work.background.submit(partial(work.files.validate, stored.id))
+    work.background.submit(partial(read_through, work.files, stored.id))
     return answer(file_object(stored))
 
 
@@ -61,8 +71,10 @@ def retrieve(name: str, work: Work, project: Project) -> Response:
 def content(name: str, work: Work, project: Project) -> Response:
     """The bytes of a file."""
     size = work.files.get(project, name).bytes
+    blocks = work.files.chunks(project, name)
+    first = next(blocks, b"")  # what is gone by now is a 404, which it could not be once the answer has begun
     headers = {"content-length": str(size)}
-    return StreamingResponse(work.files.chunks(project, name), media_type="application/octet-stream", headers=headers)
+    return StreamingResponse(chain((first,), blocks), media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/{name}")
@@ -72,9 +84,24 @@ def delete(name: str, work: Work, project: Project) -> Response:
     return answer({"id": name, "object": "file", "deleted": True})
 
 
+def read_through(files: FileStore, name: str) -> None:
+    """Find out whether the file can be used, unless it was deleted meanwhile."""
+    with suppress(NotFound):
+        files.validate(name)
+
+
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(_BLOCK):
         yield block
+
+
+def _name(given: str | None) -> str:
+    """The name of an uploaded file, without the folders before it."""
+    name = (given or "file").replace("\\", "/").rpartition("/")[2] or "file"
+    if len(name) > _NAME_CHARS or any(unicodedata.category(letter) in _UNSHOWN for letter in name):
+        told = f"Give up to {_NAME_CHARS} characters, none of them a control character."
+        raise RequestRefused("The name of the file can't be kept.", told, param="file")
+    return name
 
 
 def _expiry(fields: Mapping[str, str]) -> int | None:
@@ -84,6 +111,6 @@ def _expiry(fields: Mapping[str, str]) -> int | None:
         return None
     if fields.get("expires_after[anchor]", "created_at") != "created_at":
         raise RequestRefused("The anchor must be created_at.", param="expires_after.anchor")
-    if not seconds.isdecimal() or not _SHORTEST <= int(seconds) <= _LONGEST:
+    if not _DIGITS.fullmatch(seconds) or not _SHORTEST <= int(seconds) <= _LONGEST:
         raise RequestRefused(f"Give {_SHORTEST} to {_LONGEST} seconds.", param="expires_after.seconds")
     return int(seconds)

@@ -15,21 +15,22 @@ from vectune.http.documents import documented
 from vectune.http.errors import RequestRefused
 from vectune.http.models import find_model
 from vectune.http.objects import checkpoint_object, event_object, job_object, list_object
-from vectune.http.services import Project, Services, Work
+from vectune.http.services import Project, Services, Who, Work
 from vectune.http.shapes import CheckpointList, JobList, JobRequest
 from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import Job, NewJob
 
 _TOP = "hyperparameters"
 _INNER = "method.supervised.hyperparameters"
+_MOST_BYTES = 1 << 20
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs")
 
 
 @router.post("", openapi_extra=documented(JobRequest))
-async def create(request: Request, work: Work, project: Project) -> Response:
+async def create(request: Request, work: Work, caller: Who) -> Response:
     """Put a job into the queue."""
-    asked = await read_json(request, JobRequest, work.config.body_bytes)
+    asked = await read_json(request, JobRequest, most_job_bytes(work))
     new = NewJob(
         model=asked.model,
         training_file=asked.training_file,
@@ -38,8 +39,9 @@ async def create(request: Request, work: Work, project: Project) -> Response:
         suffix=asked.suffix,
         seed=asked.seed,
         metadata=asked.metadata,
+        key=caller.key,
     )
-    return answer(job_object(await asyncio.to_thread(create_job, work, project, new)))
+    return answer(job_object(await asyncio.to_thread(create_job, work, caller.project, new)))
 
 
 @router.get("")
@@ -95,6 +97,11 @@ def create_job(work: Services, project: str, new: NewJob) -> Job:
     """Put `new` into the queue; ModelUnknown when there is no such model."""
     find_model(work.models, project, new.model)
     return work.jobs.create(project, new)
+
+
+def most_job_bytes(work: Services) -> int:
+    """How large a job's body may be: it holds names and numbers."""
+    return min(work.config.body_bytes, _MOST_BYTES)
 
 
 def _hyperparameters(asked: JobRequest) -> Mapping[str, Any]:

@@ -22,17 +22,26 @@ class CallerLeft(VectuneError):  # noqa: N818 - not a fault
 async def unless_left(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """What `work` gives; it is cancelled, and CallerLeft raised, when the caller hangs up first.
 
-    The body of the request must have been read.
+    The body of the request must have been read. The work runs in the task of the request, which is cancelled from
+    outside: a second task for it would cost a good part of what a short request costs.
     """
-    doing = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
+
+    def cancel(leaving: asyncio.Future[None]) -> None:
+        if not leaving.cancelled():
+            task.cancel()
+
     leaving = asyncio.ensure_future(_left(request))
+    leaving.add_done_callback(cancel)
     try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            return doing.result()
-        raise CallerLeft("The caller hung up before the answer was there.")
+        return await work
+    except asyncio.CancelledError:
+        if leaving.done() and not leaving.cancelled() and task.uncancel() == 0:
+            raise CallerLeft("The caller hung up before the answer was there.") from None
+        raise
     finally:
-        doing.cancel()
+        leaving.remove_done_callback(cancel)
         leaving.cancel()
 
 

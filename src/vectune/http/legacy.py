@@ -14,9 +14,9 @@ from vectune.errors import NotFound
 from vectune.http.answer import answer
 from vectune.http.body import read_json
 from vectune.http.documents import documented
-from vectune.http.jobs import create_job
+from vectune.http.jobs import create_job, most_job_bytes
 from vectune.http.objects import file_object
-from vectune.http.services import Project, Services, Work
+from vectune.http.services import Project, Services, Who, Work
 from vectune.http.shapes import LegacyRequest
 from vectune.jobs.hyperparameters import UNUSED, check
 from vectune.jobs.job import OVER, Event, Job, NewJob
@@ -38,9 +38,9 @@ router = APIRouter(prefix="/v1/fine-tunes")
 
 
 @router.post("", openapi_extra=documented(LegacyRequest))
-async def create(request: Request, work: Work, project: Project) -> Response:
+async def create(request: Request, work: Work, caller: Who) -> Response:
     """Put a job into the queue."""
-    asked = await read_json(request, LegacyRequest, work.config.body_bytes)
+    asked = await read_json(request, LegacyRequest, most_job_bytes(work))
     given = {name: value for name in (*_HYPERPARAMETERS, *UNUSED) if (value := getattr(asked, name)) is not None}
     new = NewJob(
         model=asked.model,
@@ -49,9 +49,10 @@ async def create(request: Request, work: Work, project: Project) -> Response:
         hyperparameters=check(given, legacy=True),
         suffix=asked.suffix,
         kind=KIND,
+        key=caller.key,
     )
-    job = await asyncio.to_thread(create_job, work, project, new)
-    return answer(await asyncio.to_thread(_with_events, work, project, job))
+    job = await asyncio.to_thread(create_job, work, caller.project, new)
+    return answer(await asyncio.to_thread(_with_events, work, caller.project, job))
 
 
 @router.get("")

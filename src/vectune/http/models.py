@@ -44,6 +44,13 @@ def find_model(models: ModelRegistry, project: str, name: str) -> Found:
     return Found(str(_asked(models.resolve, project, plain)), role)
 
 
+def find_known(models: ModelRegistry, project: str, name: str) -> Found | None:
+    """The same where it is known at once; None where the database must be asked."""
+    plain, role = split_role(name)
+    place = models.known_place(project, plain)
+    return None if place is None else Found(str(place), role)
+
+
 @router.get("")
 def show_all(work: Work, project: Project) -> Response:
     """Every model that embeds: bases, and the project's tuned ones."""
@@ -63,6 +70,7 @@ def delete(name: str, work: Work, project: Project) -> Response:
     place = find_model(work.models, project, name).place
     work.models.delete(project, name)
     work.cache.forget(place)
+    work.cache.forget_gone()  # models from the middle of its job went with it
     return answer({"id": name, "object": "model", "deleted": True})
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from vectune.config.serve import ServeConfig
 from vectune.http.background import Background
+from vectune.http.limits import CallerLimits
+from vectune.http.metrics import ServerMetrics
 from vectune.http.token_table import TokenTable
 from vectune.jobs.files import FileStore
 from vectune.jobs.jobs import JobStore
+from vectune.jobs.keys import Caller, KeyStore
 from vectune.jobs.models import ModelRegistry
 from vectune.serve.models import ModelCache
 from vectune.serve.queue import EmbeddingQueue
 from vectune.serve.readiness import Readiness
-
-DEFAULT_PROJECT = "default"
+from vectune.serve.text_cache import TextCache
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,30 @@ class Services:
     queue: EmbeddingQueue
     readiness: Readiness
     background: Background
+    metrics: ServerMetrics
+    keys: KeyStore
+    limits: CallerLimits
     tokens: TokenTable | None = None
+    texts: TextCache = field(default_factory=lambda: TextCache(0))
 
 
-def _services(request: Request) -> Services:
+# Asynchronous though they wait for nothing: others would be sent to a thread each time.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _project() -> str:
-    """Whose files, jobs and models the caller sees: one project for all, as long as callers are not told apart."""
-    return DEFAULT_PROJECT
+async def _caller(request: Request) -> Caller:
+    """Who asks, as the layer before the routes found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def _project(request: Request) -> str:
+    """Whose files, jobs and models the caller sees."""
+    return str(request.state.caller.project)
 
 
 Work = Annotated[Services, Depends(_services)]
+Who = Annotated[Caller, Depends(_caller)]
 Project = Annotated[str, Depends(_project)]

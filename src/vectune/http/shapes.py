@@ -15,6 +15,11 @@ _Metadata = dict[
 ]
 _Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NO_NUL)]
+_INPUT = Field(json_schema_extra={"minLength": 1, "minItems": 1, "maxItems": MOST_INPUTS})
+_AUTO: dict[str, Any] = {"anyOf": [{"const": "auto"}, {"type": "number", "exclusiveMinimum": 0}]}
+_HYPERPARAMETERS = dict.fromkeys(("n_epochs", "batch_size", "learning_rate_multiplier"), _AUTO)
+_Hyperparameters = Annotated[dict[str, Any], Field(json_schema_extra={"properties": _HYPERPARAMETERS})]
+"""For the OpenAPI document: what is in them is checked where it is known."""
 
 
 class Shape(BaseModel):
@@ -26,7 +31,7 @@ class Shape(BaseModel):
 class EmbeddingRequest(Shape):
     """`POST /v1/embeddings`. `input_type` is ours: which side of a search the texts stand on."""
 
-    input: str | list[str] | list[StrictInt] | list[list[StrictInt]]
+    input: Annotated[str | list[str] | list[StrictInt] | list[list[StrictInt]], _INPUT]
     model: _Name
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: StrictInt | None = Field(None, ge=1)
@@ -59,7 +64,7 @@ class Method(Shape):
 class Supervised(Shape):
     """`method.supervised`."""
 
-    hyperparameters: dict[str, Any] | None = None
+    hyperparameters: _Hyperparameters | None = None
 
 
 class JobRequest(Shape):
@@ -68,7 +73,7 @@ class JobRequest(Shape):
     model: _Name
     training_file: _Name
     validation_file: _Name | None = None
-    hyperparameters: dict[str, Any] | None = None
+    hyperparameters: _Hyperparameters | None = None
     method: Method | None = None
     suffix: _Suffix | None = None
     seed: StrictInt | None = Field(None, ge=0, le=2**31 - 1)

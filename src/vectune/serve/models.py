@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
-from vectune.serve.shared_encoder import SharedEncoder
+from vectune.serve.reading import ServedModel
+
+_LOADERS = 4
+"""Models that are loaded at the same time; others wait their turn."""
 
 
 class ModelCache:
     """Owns the loaded models. Any thread may ask; loading one model holds up only those who ask for it.
 
-    `load` opens a model by name, `weigh` tells its bytes. At least one model is kept, however large it is.
+    `load` opens a model by name, `weigh` tells its bytes. At least one model is kept, however large it is. `dropped`
+    hears the serial of each model that is let go.
     """
 
-    def __init__(self, load: Callable[[str], SharedEncoder], most_bytes: int, weigh: Callable[[str], int]) -> None:
+    def __init__(
+        self, load: Callable[[str], ServedModel], most_bytes: int, weigh: Callable[[str], int],
+        dropped: Callable[[int], None] = lambda serial: None,
+    ) -> None:  # fmt: skip
         self._load = load
         self._weigh = weigh
         self._most_bytes = most_bytes
+        self._dropped = dropped
         self._lock = threading.Lock()
-        self._models: OrderedDict[str, Future[SharedEncoder]] = OrderedDict()
+        self._models: OrderedDict[str, Future[ServedModel]] = OrderedDict()
         self._bytes: dict[str, int] = {}
+        self._loaders = ThreadPoolExecutor(_LOADERS, thread_name_prefix="vectune-load")
 
-    def get(self, name: str) -> SharedEncoder:
+    def get(self, name: str) -> ServedModel:
         """The model, loaded now if it is not in memory. What `load` raises is raised to all who wait for it."""
-        with self._lock:
-            future = self._models.get(name)
-            mine = future is None
-            if future is None:
-                future = self._models[name] = Future()
-            self._models.move_to_end(name)
-        return self._loaded(name, future) if mine else future.result()
+        future, mine = self._wanted(name)
+        if mine:
+            self._fill(name, future)
+        return future.result()
 
-    def held(self, name: str) -> SharedEncoder | None:
+    async def wait_for(self, name: str) -> ServedModel:
+        """The same without holding up the event loop or a thread that others need; the caller may leave at any time."""
+        future, mine = self._wanted(name)
+        if mine:
+            self._loaders.submit(self._fill, name, future)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def held(self, name: str) -> ServedModel | None:
         """The model if it is in memory and ready, without waiting."""
         with self._lock:
             future = self._models.get(name)
@@ -46,8 +61,15 @@ class ModelCache:
     def forget(self, name: str) -> None:
         """Let the model go; whoever works with it keeps it until done."""
         with self._lock:
-            self._models.pop(name, None)
+            future = self._models.pop(name, None)
             self._bytes.pop(name, None)
+        self._tell(future)
+
+    def forget_gone(self) -> None:
+        """Let go of the models whose folder is not there any more."""
+        for name in self.names:
+            if Path(name).is_absolute() and not Path(name).exists():
+                self.forget(name)
 
     @property
     def bytes(self) -> int:
@@ -61,23 +83,45 @@ class ModelCache:
         with self._lock:
             return tuple(self._models)
 
-    def _loaded(self, name: str, future: Future[SharedEncoder]) -> SharedEncoder:
+    def _wanted(self, name: str) -> tuple[Future[ServedModel], bool]:
+        """What will hold the model, and whether it is the caller's to fill."""
+        with self._lock:
+            future = self._models.get(name)
+            mine = future is None
+            if future is None:
+                future = self._models[name] = Future()
+            self._models.move_to_end(name)
+        return future, mine
+
+    def _fill(self, name: str, future: Future[ServedModel]) -> None:
         try:
-            encoder = self._load(name)
+            model = self._load(name)
             size = self._weigh(name)
         except BaseException as error:
-            self.forget(name)  # the next caller tries again
+            with self._lock:
+                if self._models.get(name) is future:
+                    del self._models[name]  # the next caller tries again
             future.set_exception(error)
-            raise
+            return
+        gone: list[Future[ServedModel]] = []
         with self._lock:
             if self._models.get(name) is future:
                 self._bytes[name] = size
-                self._make_room(name)
-        future.set_result(encoder)
-        return encoder
+                gone = self._make_room(name)
+        future.set_result(model)
+        for one in gone:
+            self._tell(one)
 
-    def _make_room(self, newest: str) -> None:
+    def _make_room(self, newest: str) -> list[Future[ServedModel]]:
+        """Take out what is unused longest until the rest fits."""
+        gone = []
         for name in [name for name in self._models if name != newest and name in self._bytes]:
             if sum(self._bytes.values()) <= self._most_bytes:
-                return
-            del self._models[name], self._bytes[name]
+                break
+            gone.append(self._models.pop(name))
+            del self._bytes[name]
+        return gone
+
+    def _tell(self, future: Future[ServedModel] | None) -> None:
+        if future is not None and future.done() and future.exception() is None:
+            self._dropped(future.result().serial)

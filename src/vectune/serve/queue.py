@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vectune.encode.encoder import Encoder, Vectors
+from vectune.encode.encoder import Vectors
+from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokens import concatenate
 from vectune.errors import CapacityError
 from vectune.records import Role
+from vectune.serve.lanes import Lane, Piece, Request, pieces_of
+from vectune.serve.pace import Pace
+from vectune.serve.shared_encoder import SharedEncoder
 
 _CHARS_A_TOKEN = 4
 _TOKENS_A_TEXT = 2
-_LONG_TOKENS = 64
-_RATE_MEMORY = 0.8
+
+Observe = Callable[[int, int, float], None]
+"""Hears of each batch: its tokens, its texts, and the seconds it took."""
 
 
 class Overloaded(CapacityError):  # noqa: N818 - what the server is, told to its callers
@@ -30,74 +35,36 @@ class Overloaded(CapacityError):  # noqa: N818 - what the server is, told to its
 
     code = "server_is_overloaded"
 
-    def __init__(self, retry_after: float, limit: int = 0, remaining: int = 0) -> None:
-        super().__init__("The server has more texts waiting than it takes.", f"Try again in {retry_after:.1f} s.")
+    def __init__(
+        self, retry_after: float, limit: int = 0, remaining: int = 0,
+        message: str = "The server has more texts waiting than it takes.",
+    ) -> None:  # fmt: skip
+        super().__init__(message, f"Try again in {retry_after:.1f} s.")
         self.retry_after = retry_after
         self.limit = limit
         self.remaining = remaining
 
 
-@dataclass(eq=False)
-class _Request:
-    """One caller: the vectors of its texts are filled in piece by piece."""
-
-    encoder: Encoder
-    role: Role
-    future: asyncio.Future[Vectors]
-    loop: asyncio.AbstractEventLoop
-    vectors: Vectors
-    pieces: int = 0
-
-    @property
-    def left(self) -> bool:
-        return self.future.done()
-
-
-@dataclass(eq=False)
-class _Piece:
-    """Some texts of one request, small enough to go through a model at once; `rows` are their places in it."""
-
-    request: _Request
-    texts: list[str]
-    rows: NDArray[np.int64]
-    cost: int
-
-
-@dataclass
-class _Lane:
-    """Pieces of about one length, oldest first."""
-
-    pieces: deque[_Piece] = field(default_factory=deque)
-
-    def take(self, budget: int) -> list[_Piece]:
-        """The oldest piece and the others that can go with it: same model, same role, within the budget together."""
-        first = self.pieces.popleft()
-        taken, cost, kept = [first], first.cost, deque[_Piece]()
-        for piece in self.pieces:
-            fits = piece.request.encoder is first.request.encoder and piece.request.role is first.request.role
-            if fits and cost + piece.cost <= budget:
-                taken.append(piece)
-                cost += piece.cost
-            else:
-                kept.append(piece)
-        self.pieces = kept
-        return taken
-
-
 class EmbeddingQueue:
     """Owns one thread in which models run. Short and long texts wait in lanes of their own, taken in turn, so that a
-    query never waits for more than one batch of documents. Texts of callers that left are dropped.
+    query never waits for more than one batch of documents. What came while a batch ran makes the next one: nothing is
+    waited for. Texts of callers that left are dropped.
 
-    `batch_tokens` is about the size of a batch, `most_tokens` what may wait, both guessed from the texts' characters.
+    `batch_tokens` is about the size of a batch, `most_tokens` what may wait, `most_seconds` how long it may take at the
+    present pace. `observe` is called in the queue's thread.
     """
 
-    def __init__(self, batch_tokens: int, most_tokens: int) -> None:
+    def __init__(
+        self, batch_tokens: int, most_tokens: int, most_seconds: float = float("inf"), observe: Observe | None = None
+    ) -> None:
         self._batch_tokens = batch_tokens
         self._most_tokens = most_tokens
-        self._lanes = (_Lane(), _Lane())
+        self._most_seconds = most_seconds
+        self._observe = observe
+        self._lanes = (Lane(), Lane())
         self._turn = 0
         self._waiting = 0
-        self._rate = 1000.0
+        self._pace = Pace()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="vectune-embed", daemon=True)
@@ -113,51 +80,68 @@ class EmbeddingQueue:
             waiting = {piece.request for lane in self._lanes for piece in lane.pieces}
             self._changed.notify_all()
         for request in waiting:
-            _call(request, request.future.cancel)
+            _call(request.loop, request.future.cancel)
         if self._thread.is_alive():
             self._thread.join()
 
     @property
     def waiting_tokens(self) -> int:
-        """About how many tokens wait."""
+        """How many tokens wait."""
         return self._waiting
 
-    async def embed(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Vectors:
+    @property
+    def waiting_texts(self) -> int:
+        """How many texts wait."""
+        with self._changed:
+            return sum(len(piece.rows) for lane in self._lanes for piece in lane.pieces)
+
+    def refuse_if_full(self) -> None:
+        """Overloaded when no text would be taken now: said before anybody reads the texts."""
+        with self._changed:
+            self._refuse_if_full(1)
+
+    async def embed(
+        self, encoder: SharedEncoder, texts: Sequence[str], role: Role, read: Tokenised | None = None
+    ) -> Vectors:
         """Vectors of `texts` as `encoder.encode` gives them, float32 [len(texts), dim]; Overloaded when too much waits.
 
+        With `read`, what `encoder.read` gave for them, the queue knows what they cost, and nothing is tokenised again.
         A request that is larger than the whole queue is taken when nothing else waits.
         """
         loop = asyncio.get_running_loop()
         vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
         if not texts:
             return vectors
-        request = _Request(encoder, role, loop.create_future(), loop, vectors)
-        lanes = [_pieces(request, texts, self._batch_tokens, long=long) for long in (False, True)]
-        cost = sum(piece.cost for pieces in lanes for piece in pieces)
-        request.pieces = sum(map(len, lanes))
-        self._put(lanes, cost)
+        request = Request(encoder, role, loop.create_future(), loop, vectors)
+        costs = _costs(encoder, texts, read)
+        short, long = pieces_of(request, texts, costs, None if read is None else read.tokens, self._batch_tokens)
+        request.pieces = len(short) + len(long)
+        self._put(short, long, int(costs.sum()))
         try:
             return await request.future
         finally:
             if request.pieces:
                 self._drop(request)
 
-    def _put(self, lanes: list[list[_Piece]], cost: int) -> None:
+    def _put(self, short: list[Piece], long: list[Piece], cost: int) -> None:
         with self._changed:
-            if self._waiting and self._waiting + cost > self._most_tokens:
-                remaining = max(self._most_tokens - self._waiting, 0)
-                raise Overloaded(max(self._waiting / self._rate, 0.1), self._most_tokens, remaining)
-            for lane, pieces in zip(self._lanes, lanes, strict=True):
+            self._refuse_if_full(cost)
+            for lane, pieces in zip(self._lanes, (short, long), strict=True):
                 lane.pieces.extend(pieces)
             self._waiting += cost
-            self._changed.notify_all()
+            self._changed.notify()
 
-    def _drop(self, request: _Request) -> None:
+    def _refuse_if_full(self, cost: int) -> None:
+        seconds = self._pace.seconds(self._waiting)
+        if self._waiting and (self._waiting + cost > self._most_tokens or seconds > self._most_seconds):
+            remaining = max(self._most_tokens - self._waiting, 0)
+            raise Overloaded(max(seconds, 0.1), self._most_tokens, remaining)
+
+    def _drop(self, request: Request) -> None:
         """Take what is left of a request out again."""
         with self._changed:
             for lane in self._lanes:
-                self._waiting -= sum(piece.cost for piece in lane.pieces if piece.request is request)
-                lane.pieces = deque(piece for piece in lane.pieces if piece.request is not request)
+                self._waiting -= lane.drop(request)
 
     def _work(self) -> None:
         while (batch := self._next()) is not None:
@@ -165,7 +149,7 @@ class EmbeddingQueue:
             if batch:
                 self._run(batch)
 
-    def _next(self) -> list[_Piece] | None:
+    def _next(self) -> list[Piece] | None:
         with self._changed:
             while not self._closed and not any(lane.pieces for lane in self._lanes):
                 self._changed.wait()
@@ -179,61 +163,70 @@ class EmbeddingQueue:
             self._waiting -= sum(piece.cost for piece in batch)
             return batch
 
-    def _run(self, batch: list[_Piece]) -> None:
+    def _run(self, batch: list[Piece]) -> None:
         started = time.perf_counter()
-        first = batch[0].request
         try:
-            vectors = first.encoder.encode([text for piece in batch for text in piece.texts], first.role)
+            vectors = _encoded(batch)
         except Exception as error:
-            for piece in batch:
-                _fail(piece.request, error)
+            _answer([piece.request for piece in batch], error)
             return
         place = 0
+        done = []
         for piece in batch:
-            piece.request.vectors[piece.rows] = vectors[place : place + len(piece.rows)]
+            request = piece.request
+            request.vectors[piece.rows] = vectors[place : place + len(piece.rows)]
             place += len(piece.rows)
-            piece.request.pieces -= 1
-            if not piece.request.pieces:
-                _finish(piece.request)
+            request.pieces -= 1
+            if not request.pieces:
+                done.append(request)
         seconds = max(time.perf_counter() - started, 1e-6)
-        rate = sum(piece.cost for piece in batch) / seconds
-        self._rate = _RATE_MEMORY * self._rate + (1 - _RATE_MEMORY) * rate
+        tokens = sum(piece.cost for piece in batch)
+        self._pace.add(tokens, seconds)
+        if self._observe is not None:
+            self._observe(tokens, place, seconds)
+        _answer(done)
 
 
-def _pieces(request: _Request, texts: Sequence[str], budget: int, *, long: bool) -> list[_Piece]:
-    """The request's long texts, or its short ones, cut into pieces within the budget (one text at least)."""
-    pieces: list[_Piece] = []
-    rows: list[int] = []
-    cost = 0
-    for row, text in enumerate(texts):
-        tokens = len(text) // _CHARS_A_TOKEN + _TOKENS_A_TEXT
-        if (tokens > _LONG_TOKENS) is not long:
-            continue
-        if rows and cost + tokens > budget:
-            pieces.append(_piece(request, texts, rows, cost))
-            rows, cost = [], 0
-        rows.append(row)
-        cost += tokens
-    if rows:
-        pieces.append(_piece(request, texts, rows, cost))
-    return pieces
+def _costs(encoder: SharedEncoder, texts: Sequence[str], read: Tokenised | None) -> NDArray[np.int64]:
+    """Tokens that the model will read of each text; guessed from the characters where nobody has read them."""
+    if read is None:
+        return np.array([len(text) // _CHARS_A_TOKEN + _TOKENS_A_TEXT for text in texts], dtype=np.int64)
+    if read.tokens is not None:
+        return read.tokens.lengths
+    return read.counts if encoder.max_tokens is None else np.minimum(read.counts, encoder.max_tokens)
 
 
-def _piece(request: _Request, texts: Sequence[str], rows: list[int], cost: int) -> _Piece:
-    return _Piece(request, [texts[row] for row in rows], np.array(rows, dtype=np.int64), cost)
+def _encoded(batch: list[Piece]) -> Vectors:
+    """The vectors of all texts of the batch, one piece after the other."""
+    first = batch[0].request
+    tokens = [piece.tokens for piece in batch if piece.tokens is not None]
+    if tokens:
+        return first.encoder.encode_tokens(concatenate(tokens), first.role)
+    return first.encoder.encode([text for piece in batch for text in piece.texts], first.role)
 
 
-def _finish(request: _Request) -> None:
-    _call(request, lambda: None if request.left else request.future.set_result(request.vectors))
+def _answer(requests: list[Request], error: Exception | None = None) -> None:
+    """Give the requests their vectors, or `error`: each event loop is called once, not once a request."""
+    loops: dict[asyncio.AbstractEventLoop, list[Request]] = {}
+    for request in requests:
+        loops.setdefault(request.loop, []).append(request)
+
+    def give(ready: list[Request]) -> None:
+        for request in ready:
+            if request.left:
+                continue
+            if error is None:
+                request.future.set_result(request.vectors)
+            else:
+                request.future.set_exception(error)
+
+    for loop, ready in loops.items():
+        _call(loop, partial(give, ready))
 
 
-def _fail(request: _Request, error: Exception) -> None:
-    _call(request, lambda: None if request.left else request.future.set_exception(error))
-
-
-def _call(request: _Request, action: Callable[[], object]) -> None:
-    """Do something in the caller's event loop; a loop that is closed has no caller any more."""
+def _call(loop: asyncio.AbstractEventLoop, action: Callable[[], object]) -> None:
+    """Do something in the callers' event loop; a loop that is closed has no caller any more."""
     try:
-        request.loop.call_soon_threadsafe(action)
+        loop.call_soon_threadsafe(action)
     except RuntimeError:
         return

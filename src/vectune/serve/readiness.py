@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
 
-from vectune.encode.encoder import Encoder
+from vectune.encode.encoder import Vectors
 from vectune.errors import VectuneError
 
 _LOG = logging.getLogger("vectune.serve")
 
 
+class Answering(Protocol):
+    """A model of any kind."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of `texts`."""
+
+
 class Readiness:
     """Loads a model in a thread of its own and asks it for one vector."""
 
-    def __init__(self, load: Callable[[], Encoder]) -> None:
+    def __init__(self, load: Callable[[], Answering]) -> None:
         self._load = load
         self.state: Literal["loading", "ready", "failed"] = "loading"
         self.reason: str | None = None

@@ -1,7 +1,8 @@
-"""A model that many threads may use: encoding one at a time, counting tokens beside it."""
+"""A model that many threads may use: encoding one at a time, reading texts beside it."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,39 +10,60 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vectune.config.remote import is_remote
 from vectune.encode.encoder import Encoder, Vectors
 from vectune.encode.resolve import resolve_model
 from vectune.encode.token_counter import TokenCounter
+from vectune.encode.tokenised import Tokenised, token_encoder
+from vectune.encode.tokens import Tokens
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 
 Count = Callable[[Sequence[str]], NDArray[np.int64]]
+_serials = itertools.count()
+
+
+def next_serial() -> int:
+    """A number that no other served model has."""
+    return next(_serials)
 
 
 class SharedEncoder:
     """`encoder` behind a lock: runtimes and tokenizers keep state while they work.
 
-    `count` counts tokens without the lock, with a tokenizer of its own; without it counting waits for encoding.
+    Texts are read without the lock where the encoder takes tokens. Elsewhere `count` counts them with a tokenizer of
+    its own; without it counting waits for encoding. No two of these have the same `serial`.
     """
 
     def __init__(self, encoder: Encoder, count: Count | None = None) -> None:
         self._encoder = encoder
         self._count = count
         self._lock = threading.Lock()
+        self.serial = next_serial()
         self.name = encoder.name
         self.dim = encoder.dim
         self.max_tokens: int | None = getattr(encoder, "max_tokens", None)
 
     @property
-    def counts_beside(self) -> bool:
-        """Whether counting tokens never waits for encoding."""
-        return self._count is not None
+    def reads_beside(self) -> bool:
+        """Whether reading texts never waits for encoding."""
+        return self._count is not None or token_encoder(self._encoder) is not None
+
+    def read(self, texts: Sequence[str], role: Role) -> Tokenised:
+        """How many tokens each text has, and the tokens themselves for an encoder that takes them."""
+        reader = token_encoder(self._encoder)
+        return Tokenised(self.count_tokens(texts)) if reader is None else reader.tokenise(texts, role)
 
     def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
         """Vectors of `texts`; see Encoder."""
         with self._lock:
             return self._encoder.encode(texts, role, progress)
+
+    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+        """Vectors of texts that `read` gave tokens of; see TokenEncoder."""
+        reader = token_encoder(self._encoder)
+        assert reader is not None
+        with self._lock:
+            return reader.encode_tokens(tokens, role)
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut; see Encoder."""
@@ -52,9 +74,9 @@ class SharedEncoder:
 
 
 def shared(encoder: Encoder, name: str) -> SharedEncoder:
-    """`encoder`, opened from `name`, with a counter of its own where the model's tokenizer lies on this machine."""
-    if is_remote(name):
-        return SharedEncoder(encoder, encoder.count_tokens)  # it counts words: nothing to lock
+    """`encoder`, opened from `name`, with a counter of its own where it needs one and the tokenizer lies here."""
+    if token_encoder(encoder) is not None:
+        return SharedEncoder(encoder)
     model = resolve_model(name)
     own = (Path(model.location) / "tokenizer.json").is_file()
     return SharedEncoder(encoder, TokenCounter(model).count if own else None)

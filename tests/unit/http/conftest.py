@@ -43,6 +43,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
     made.queue.start()
     yield made
     made.queue.close()
+    made.limits.close()
     made.background.close()
 
 

@@ -19,6 +19,7 @@ from vectune.http.embeddings import MOST_TOKENS, MOST_TOKENS_TOGETHER
 from vectune.http.services import Services
 from vectune.http.token_table import TokenTable
 from vectune.records import Role
+from vectune.serve.text_cache import TextCache
 
 TEXTS = ["red cat", "blue dog", "rain"]
 
@@ -197,7 +198,7 @@ def test_full_queue_is_a_429(services: Services) -> None:
     """A server with too much to do says so at once, and when to come back."""
 
     class Full:
-        async def embed(self, *given: object) -> None:
+        def refuse_if_full(self) -> None:
             from vectune.serve.queue import Overloaded
 
             raise Overloaded(1.5, 100, 3)
@@ -214,3 +215,20 @@ def test_full_queue_is_a_429(services: Services) -> None:
 def test_hash_model_is_cut_at_five_tokens() -> None:
     """The fake that these tests rest on has the limit that they speak of."""
     assert hash_model("a").max_tokens == 5
+
+
+def test_cached_texts_are_answered_alike(services: Services) -> None:
+    """With a cache answers are what they are without, byte for byte, warnings and tokens too, whatever size is asked
+    for."""
+    kept = TextCache(1 << 20)
+    http = TestClient(build_app(replace(services, texts=kept)), base_url="http://127.0.0.1/v1/")
+    bodies = [
+        {"model": MODEL, "input": texts, "dimensions": dim}
+        for texts, dim in ((["red cat", "a b c d e f g"], None), (["red cat"], 8), (["rain", "red cat"], None))
+    ]
+    plain = TestClient(build_app(services), base_url="http://127.0.0.1/v1/")
+    for body in bodies * 2:
+        first, again = plain.post("embeddings", json=body), http.post("embeddings", json=body)
+        assert again.content == first.content
+        assert again.headers.get("x-vectune-warning") == first.headers.get("x-vectune-warning")
+    assert (kept.hits, kept.misses) == (7, 3)

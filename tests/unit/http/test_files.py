@@ -10,6 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.unit.http.conftest import MODEL, ROWS
+from vectune.http.files import read_through
+from vectune.http.services import Services
 
 
 def _processed(client: openai.OpenAI, name: str) -> object:
@@ -125,3 +127,14 @@ def test_file_that_a_job_needs_stays(client: openai.OpenAI, file_id: str) -> Non
     assert job.id in refused.value.message
     client.fine_tuning.jobs.cancel(job.id)
     assert client.files.delete(file_id).deleted
+
+
+def test_bytes_that_are_gone(client: openai.OpenAI, services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """A file whose bytes go while it is asked for is a 404, not an answer that breaks off; nor does reading it fail."""
+    file = client.files.create(file=("a.txt", ROWS), purpose="user_data")
+    for path in Path(services.config.files_root).rglob("*.txt"):
+        path.unlink()
+    with pytest.raises(openai.NotFoundError):
+        client.files.content(file.id)
+    read_through(services.files, "file-gone")
+    assert "Traceback" not in caplog.text

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 
 import pytest
+from fastapi import FastAPI
 from starlette.requests import Request
 
 from tests.fakes.slow_encoder import SlowEncoder
-from tests.unit.http.conftest import MODEL
+from tests.unit.http.conftest import MODEL, hash_model
 from vectune.http.app import build_app
 from vectune.http.leaving import CallerLeft, unless_left
 from vectune.http.services import Services
+from vectune.records import Role
+from vectune.serve.models import ModelCache
 from vectune.serve.shared_encoder import SharedEncoder
 
 
@@ -55,13 +60,27 @@ async def test_work_for_who_left_is_given_up() -> None:
     await asyncio.wait_for(cancelled.wait(), 10)
 
 
-async def test_texts_of_who_left_never_reach_the_model(services: Services) -> None:
-    """Through the whole app: the texts of a caller that hung up while waiting are not encoded."""
-    slow = SlowEncoder()
-    services.cache.get("plain-model")._encoder = slow
-    app = build_app(services)
-    first = asyncio.create_task(services.queue.embed(SharedEncoder(slow), ["first"], "document"))  # type: ignore[arg-type]
-    assert await asyncio.to_thread(slow.started.wait, 20)
+async def test_cancelled_from_elsewhere_is_cancelled() -> None:
+    """A server that stops cancels its requests: that is not taken for a caller that left."""
+    task = asyncio.create_task(unless_left(_request(), asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_task_goes_on_after_a_caller_left() -> None:
+    """The answer to nobody is still made in the same task, which must not stay cancelled."""
+    with pytest.raises(CallerLeft):
+        await unless_left(_request("http.disconnect"), asyncio.Event().wait())
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    await asyncio.sleep(0)
+
+
+async def _ask_and_leave(app: FastAPI) -> int:
+    """A request whose caller hangs up as soon as it is sent; the status of the answer that nobody sees."""
     body = [{"type": "http.request", "body": b'{"model": "%s", "input": "left"}' % MODEL.encode(), "more_body": False}]
     sent: list[dict[str, object]] = []
 
@@ -71,9 +90,34 @@ async def test_texts_of_who_left_never_reach_the_model(services: Services) -> No
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/embeddings", "headers": [], "query_string": b""}
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/embeddings", "headers": headers, "query_string": b""}
     await app(scope, receive, send)  # type: ignore[arg-type]
+    return int(str(sent[0]["status"]))
+
+
+async def test_texts_of_who_left_never_reach_the_model(services: Services) -> None:
+    """Through the whole app: the texts of a caller that hung up while waiting are not encoded."""
+    slow = SlowEncoder()
+    services.cache.get("plain-model")._encoder = slow  # type: ignore[union-attr]
+    first = asyncio.create_task(services.queue.embed(SharedEncoder(slow), ["first"], Role.DOCUMENT))
+    assert await asyncio.to_thread(slow.started.wait, 20)
+    assert await _ask_and_leave(build_app(services)) == 499
     slow.gate.set()
     await first
     assert [texts for texts, _ in slow.batches] == [("first",)]
-    assert sent[0]["status"] == 499
+
+
+async def test_who_leaves_while_a_model_is_loaded(services: Services) -> None:
+    """Nobody waits for the model any more, and it is there for the next caller all the same."""
+    gate = threading.Event()
+
+    def load(name: str) -> SharedEncoder:
+        assert gate.wait(20)
+        return hash_model(name)
+
+    cache = ModelCache(load, 1 << 30, lambda name: 0)
+    assert await _ask_and_leave(build_app(replace(services, cache=cache))) == 499
+    assert cache.held("plain-model") is None
+    gate.set()
+    assert (await cache.wait_for("plain-model")).name == "plain-model"

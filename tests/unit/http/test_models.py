@@ -50,6 +50,19 @@ def test_delete(client: openai.OpenAI, services: Services, tuned: str) -> None:
         client.models.delete(MODEL)
 
 
+def test_delete_lets_go_of_checkpoints_too(client: openai.OpenAI, services: Services, tuned: str) -> None:
+    """Models from the middle of a job go with the model at its end, from the registry and from memory."""
+    name = f"{TUNED}:ckpt-step-5"
+    row = {"id": name, "project": "default", "created_at": 9, "base": "plain-model", "job": "ftjob-1", "dims": []}
+    with services.jobs._database.session() as connection:
+        connection.execute(models.insert().values(row | {"location": "models/ftjob-1-step-5", "step": 5}))
+    for each in (tuned, name, MODEL):
+        client.embeddings.create(model=each, input="a")
+    assert len(services.cache.names) == 3
+    assert client.models.delete(tuned).deleted
+    assert services.cache.names == ("plain-model",)
+
+
 @pytest.mark.parametrize("name", ["nothing", "some/name", "../../etc", "ft:a:b"])
 def test_unknown_models(client: openai.OpenAI, name: str) -> None:
     """Names of no model are a 404 with the code that clients look for, whatever stands in them."""

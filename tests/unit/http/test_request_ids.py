@@ -1,12 +1,28 @@
-"""The outermost layer."""
+"""The outermost layer: ids, lines of the log, faults."""
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from tests.unit.http.conftest import MODEL
+from vectune.config.log import LogConfig
+from vectune.errors import StorageError
+from vectune.http.app import build_app
 from vectune.http.request_ids import HEADER, RequestIds
+from vectune.http.services import Services
+from vectune.monitor.json_log import writing_log
+
+SECRET = "hunter2hunter2"
 
 
 async def _run(app: Any, kind: str = "http") -> list[dict[str, Any]]:
@@ -22,6 +38,22 @@ async def _run(app: Any, kind: str = "http") -> list[dict[str, Any]]:
         {"type": kind, "headers": [], "method": "GET", "path": "/", "query_string": b""}, receive, send
     )  # type: ignore[arg-type]
     return sent
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Path]:
+    """The file that everything is logged to, from `debug` on."""
+    file = tmp_path / "service.log"
+    with writing_log(LogConfig(file=file, level="debug")):
+        yield file
+
+
+def _lines(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def _requests(log: Path) -> list[dict[str, Any]]:
+    return [line for line in _lines(log) if line["logger"] == "vectune.http.requests"]
 
 
 async def test_fault_before_the_answer_becomes_one() -> None:
@@ -57,3 +89,132 @@ async def test_other_kinds_pass_through() -> None:
 
     await _run(app, "lifespan")
     assert "state" not in seen[0]
+
+
+@pytest.mark.parametrize("given", ["0123456789abcdef0123456789abcdef", "trace-1.span_2", "a" * 64])
+def test_id_of_the_caller_is_kept(http: TestClient, given: str) -> None:
+    """An id that a proxy or a caller gave is the answer's id."""
+    assert http.get("models", headers={HEADER: given}).headers[HEADER] == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["short", "a" * 65, "with space", 'a"b"c"d"e', "-starts-so", "sk-0123456789", "vt-0123456789", "\u00e4" * 9, ""],
+)
+def test_id_that_could_do_harm_is_not(http: TestClient, given: str) -> None:
+    """Anything else is replaced: what is long, looks like a key, or would trip a log or a header."""
+    found = http.get("models", headers={HEADER: given.encode("latin-1")}).headers[HEADER]
+    assert found.startswith("req_")
+
+
+def test_each_answer_has_its_line(http: TestClient, log: Path) -> None:
+    """Every answer's id is in the log once, with method, route, status, time and bytes."""
+    answers = [
+        http.get("models"),
+        http.get("files/file-none"),
+        http.get("nothing/at/all"),
+        http.post("embeddings", content=b"{"),
+        http.post("embeddings", json={"model": MODEL, "input": "red1"}),
+        http.get("http://127.0.0.1/healthz"),
+        http.get("files?after=%00"),
+    ]
+    lines = _requests(log)
+    assert [line["request_id"] for line in lines] == [answer.headers[HEADER] for answer in answers]
+    assert [line["status"] for line in lines] == [answer.status_code for answer in answers]
+    assert [line["route"] for line in lines] == [
+        "/v1/models", "/v1/files/{name}", "unmatched", "/v1/embeddings", "/v1/embeddings", "/healthz", "unmatched",
+    ]  # fmt: skip
+    assert all(line["ms"] >= 0 and line["bytes_out"] == len(answer.content) for line, answer in zip(lines, answers))  # noqa: B905
+    embedded = lines[4]
+    assert (embedded["model"], embedded["tokens"], embedded["project"]) == ("plain-model", 3, "default")
+    assert embedded["bytes_in"] > 0
+    assert lines[1]["code"] == "not_found"
+    assert lines[5]["level"] == "debug"
+
+
+def test_fault_has_traceback_under_the_same_id(services: Services, log: Path) -> None:
+    """What nobody foresaw leaves two lines of one id: the fault with its traceback, and the request."""
+    http = _broken(services, ValueError("inside"))
+    answer = http.get("files")
+    fault, request = (line for line in _lines(log) if line.get("request_id") == answer.headers[HEADER])
+    assert (fault["error"], request["status"]) == ("ValueError", 500)
+    assert "test_request_ids.py" in fault["traceback"]
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRET), StorageError(f"password={SECRET}")], ids=["foreign", "ours"])
+def test_no_secret_is_logged(services: Services, log: Path, error: Exception) -> None:
+    """A secret in a header, the query, the path, the body or the message of an error is nowhere in the log."""
+    http = _broken(services, error)
+    bearer = {"authorization": f"Bearer {SECRET}", "x-api-key": SECRET, "cookie": SECRET, HEADER: f"sk-{SECRET}"}
+    http.get("models", headers=bearer)
+    http.get(f"files?after={SECRET}&api_key={SECRET}")
+    http.get(f"{SECRET}/{SECRET}")
+    http.get(f"models/{SECRET}")
+    http.request(SECRET, "files")
+    http.post("embeddings", json={"model": MODEL, "input": SECRET, "user": SECRET})
+    http.post("embeddings", json={"model": SECRET, "input": SECRET, SECRET: 1})
+    http.post("embeddings", content=SECRET.encode())
+    http.post("files", files={"file": (f"{SECRET}.jsonl", SECRET.encode())}, data={"purpose": SECRET})
+    body = {"model": MODEL, "training_file": SECRET, "metadata": {SECRET: SECRET}, "suffix": SECRET}
+    http.post("fine_tuning/jobs", json=body)
+    text = log.read_text(encoding="utf-8")
+    assert len(_requests(log)) == 10
+    assert SECRET not in text
+
+
+def test_texts_of_a_failing_model_are_not_logged(services: Services, log: Path) -> None:
+    """A model that fails with the text in its message leaves no text in the log."""
+
+    class Failing:
+        waiting_tokens = waiting_texts = 0
+
+        def refuse_if_full(self) -> None:
+            return
+
+        async def embed(self, *given: object, **named: object) -> None:
+            raise RuntimeError(f"can't read {given!r} {SECRET}")
+
+    app = build_app(replace(services, queue=Failing()))  # type: ignore[arg-type]
+    http = TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)
+    answer = http.post("embeddings", json={"model": MODEL, "input": "private words"})
+    assert answer.status_code == 500
+    text = log.read_text(encoding="utf-8")
+    assert "RuntimeError" in text
+    assert not [word for word in (SECRET, "private words") if word in text]
+
+
+def test_work_for_a_request_has_its_id(services: Services, log: Path) -> None:
+    """What is logged in a thread that works for a request bears the request's id."""
+
+    class Telling:
+        def list(self, *given: object, **named: object) -> None:
+            logging.getLogger("vectune.jobs").info("looking")
+            raise ValueError
+
+    app = build_app(replace(services, files=Telling()))  # type: ignore[arg-type]
+    answer = TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False).get("files")
+    (line,) = [line for line in _lines(log) if line["message"] == "looking"]
+    assert line["request_id"] == answer.headers[HEADER]
+
+
+def test_client_finds_its_request(app: FastAPI, log: Path, client: openai.OpenAI) -> None:
+    """The id that the official client shows with an error is the one in the log."""
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.models.retrieve("nothing")
+    assert refused.value.request_id in [line["request_id"] for line in _requests(log)]
+
+
+def _broken(services: Services, error: Exception) -> TestClient:
+    """The app with a file store that raises `error` when files are listed."""
+
+    class Broken:
+        def list(self, *given: object, **named: object) -> None:
+            raise error
+
+        def get(self, *given: object, **named: object) -> None:
+            raise error
+
+        create = get
+
+    app = build_app(replace(services, files=Broken()))  # type: ignore[arg-type]
+    return TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)

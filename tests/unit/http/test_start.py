@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
-from vectune.config import ServeConfig
+from vectune.config import RetentionConfig, ServeConfig
 from vectune.errors import ConfigError, StorageError, UsageError
-from vectune.http.start import open_services, serve
+from vectune.http.start import housekeeping_of, open_services, running, serve, workers_config
+from vectune.jobs.home import open_home
+from vectune.jobs.keys import open_keys
 
 
 def test_home_is_made(tmp_path: Path) -> None:
@@ -43,3 +48,66 @@ def test_address_that_is_taken(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=f"127.0.0.1:{port}"):
             serve(ServeConfig(home=tmp_path / "home", port=port), lambda url: None)
     assert not (tmp_path / "home").exists()
+
+
+async def test_files_that_were_not_read_are_read_on(tmp_path: Path) -> None:
+    """A server that died right after an upload leaves a file unread: the next one reads it through."""
+    services = open_services(ServeConfig(home=tmp_path, default_model="plain-model"))
+    for project, name in (("default", "mine"), ("other", "theirs")):
+        services.files.put(name, project, "rows.jsonl", "fine-tune", iter([b'{"text": "a", "label": "b"}\n']))
+    assert services.files.unread() == ("mine", "theirs")
+    async with running(services)(FastAPI()):
+        async with asyncio.timeout(60):
+            while services.files.unread():
+                await asyncio.sleep(0.05)
+    assert services.files.get("other", "theirs").status in ("processed", "error")
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "torch"), ({"jobs": {"backend": "onnx"}}, "onnx")])
+def test_workers_hear_what_will_serve(tmp_path: Path, given: dict[str, object], used: str) -> None:
+    """Workers export for the backend of the server, unless their own settings name another."""
+    config = ServeConfig.model_validate({"home": tmp_path, "backend": "torch", **given})
+    assert workers_config(config).backend == used
+
+
+def test_home_is_claimed(tmp_path: Path) -> None:
+    """The home folder says which database it belongs to, for commands beside the server."""
+    services = open_services(ServeConfig(home=tmp_path))
+    services.background.close()
+    open_home(tmp_path, ServeConfig(home=tmp_path).database_url).close()
+    with pytest.raises(UsageError, match="belongs to"):
+        open_home(tmp_path, "postgresql://localhost/other")
+    with pytest.raises(UsageError, match="belongs to"):
+        open_services(ServeConfig(home=tmp_path, database=f"sqlite:///{tmp_path / 'other.db'}"))
+
+
+async def test_server_clears_up_by_itself(tmp_path: Path) -> None:
+    """While the server runs, leftovers go, the log says so, and it ends with the server."""
+    config = ServeConfig(home=tmp_path, default_model="plain-model", retention=RetentionConfig(hours=1e-5))
+    services = open_services(config)
+    kept = services.files.create("default", "a.txt", "user_data", iter([b"x"]))
+    folder = tmp_path / "files" / "default"
+    left = folder / f"file-{'a' * 24}.txt"
+    left.write_bytes(b"12345")
+    os.utime(left, (1, 1))
+    housekeeping = housekeeping_of(config, services)
+    async with running(services, housekeeping=housekeeping)(FastAPI()), asyncio.timeout(60):
+        while left.exists():
+            await asyncio.sleep(0.02)
+    assert [file.name for file in folder.iterdir()] == [f"{kept.id}.txt"]
+    assert not housekeeping._thread.is_alive()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_other_addresses_need_a_key(tmp_path: Path, host: str) -> None:
+    """Where other machines could call, nothing is listened on until there is a key that is not revoked."""
+    config = ServeConfig(home=tmp_path, host=host, port=0)
+    with pytest.raises(UsageError, match="no API key") as refused:
+        serve(config, lambda url: None)
+    assert "vectune keys create" in refused.value.hint
+    store = open_keys(config.home, config.database_url)
+    store.create("default", "laptop")
+    store.revoke("laptop")
+    store.close()
+    with pytest.raises(UsageError, match="no API key"):
+        serve(config, lambda url: None)

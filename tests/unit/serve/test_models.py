@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -98,4 +101,81 @@ def test_forgotten_model_is_gone() -> None:
     cache.forget("a")
     cache.forget("b")
     assert cache.held("a") is None
+    assert cache.bytes == 0
+
+
+async def test_waiting_holds_up_nobody() -> None:
+    """Many callers wait for one model while another is loaded and used; who leaves spoils it for nobody."""
+    loader = Loader()
+    loader.gates["slow"] = threading.Event()
+    cache = _cache(loader)
+    waiting = [asyncio.create_task(cache.wait_for("slow")) for _ in range(50)]
+    assert (await asyncio.wait_for(cache.wait_for("quick"), GATE_SECONDS)).name == "quick"
+    waiting[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting[0]
+    loader.gates["slow"].set()
+    found = await asyncio.gather(*waiting[1:])
+    assert {encoder.name for encoder in found} == {"slow"}
+    assert loader.loaded.count("slow") == 1
+
+
+async def test_failure_reaches_all_who_wait() -> None:
+    """What loading raises is raised to every caller, and the next one tries anew."""
+    loader = Loader()
+    cache = _cache(loader)
+    found = await asyncio.gather(*(cache.wait_for("broken") for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(error, ModelError) for error in found)
+    with pytest.raises(ModelError):
+        await cache.wait_for("broken")
+
+
+def test_models_that_are_let_go_are_told() -> None:
+    """By want of room, by name, or because their folder is gone: each once."""
+    gone: list[int] = []
+    cache = ModelCache(Loader(), 10, lambda name: 10, gone.append)
+    serials = [cache.get(name).serial for name in ("a", "b", "/no/such/folder")]
+    assert gone == serials[:2]
+    cache.forget("b")
+    cache.forget_gone()
+    assert gone == serials
+    assert cache.names == ()
+
+
+def test_many_callers_and_more_models_than_fit() -> None:
+    """Eight threads that ask for and let go of six models, of which two fit: each gets the model it asked for, and the
+    count of bytes is that of the models kept, never above the limit once all are loaded."""
+    loader = Loader()
+    cache = _cache(loader)
+
+    def work(seed: int) -> bool:
+        draw = random.Random(seed)
+        right = True
+        for _ in range(300):
+            name = draw.choice("abcdef")
+            if draw.random() < 0.1:
+                cache.forget(name)
+            held = cache.held(name) or cache.get(name)
+            right = right and held.name == name
+        return right
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+    assert cache.bytes == 10 * len(cache.names) <= 20
+    assert all(cache.held(name) is not None for name in cache.names)
+
+
+def test_model_forgotten_while_it_loads() -> None:
+    """Whoever waits for it gets it, and it is not kept."""
+    loader = Loader()
+    loader.gates["slow"] = threading.Event()
+    cache = _cache(loader)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cache.get, "slow")
+        while not loader.loaded:
+            time.sleep(0.001)
+        cache.forget("slow")
+        loader.gates["slow"].set()
+        assert waiting.result(GATE_SECONDS).name == "slow"
+    assert cache.names == ()
     assert cache.bytes == 0

@@ -11,9 +11,11 @@ import pytest
 
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
+from tests.fakes.token_encoder import TokenEncoder
 from vectune.errors import ModelError
 from vectune.records import Role
 from vectune.serve.queue import EmbeddingQueue, Overloaded
+from vectune.serve.shared_encoder import SharedEncoder
 
 LONG = "word " * 200
 
@@ -138,3 +140,71 @@ async def test_close_lets_waiting_callers_go() -> None:
     encoder.gate.set()
     await closing
     assert (await first) is not None
+
+
+async def test_tokens_that_were_read_are_encoded(queue: EmbeddingQueue) -> None:
+    """Requests that bring their tokens go through together as tokens, each with its own vectors."""
+    inner = TokenEncoder()
+    encoder = SharedEncoder(inner)
+    requests = [["red cat", LONG, "blue"], ["rain"], [LONG, "sun"]]
+    found = await asyncio.gather(
+        *(queue.embed(encoder, texts, Role.QUERY, encoder.read(texts, Role.QUERY)) for texts in requests)
+    )
+    for texts, vectors in zip(requests, found, strict=True):
+        expected = HashEncoder().encode(["word" if text == LONG else text for text in texts])
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    assert inner.as_texts == []
+
+
+async def test_real_counts_are_the_budget() -> None:
+    """What waits is counted in tokens that the model will read, where they are known; cut ones are not."""
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=100_000)
+    encoder = SharedEncoder(TokenEncoder(max_tokens=10))
+    texts = ["one two three", LONG]
+    task = asyncio.create_task(queue.embed(encoder, texts, Role.QUERY, encoder.read(texts, Role.QUERY)))
+    await asyncio.sleep(0)
+    assert (queue.waiting_tokens, queue.waiting_texts) == (13, 2)
+    queue.start()
+    await task
+    assert (queue.waiting_tokens, queue.waiting_texts) == (0, 0)
+    await asyncio.to_thread(queue.close)
+
+
+async def test_long_wait_is_refused() -> None:
+    """With a pace at which the queue would take too long, callers are told to come back, and when."""
+    seen: list[tuple[int, int, float]] = []
+    queue = EmbeddingQueue(300, 100_000, most_seconds=1.0, observe=lambda *batch: seen.append(batch))
+    queue.start()
+    encoder = SlowEncoder()
+    first = await _held(queue, encoder)
+    await asyncio.sleep(0.05)
+    encoder.gate.set()
+    await first
+    assert [texts for _, texts, _ in seen] == [1]
+    pace = seen[0][0] / seen[0][2]
+    encoder.gate.clear()
+    encoder.started.clear()
+    second = await _held(queue, encoder)
+    words = int(pace) * 8 + 10  # by characters: more than a second's worth
+    waiting = asyncio.create_task(queue.embed(encoder, ["word " * words], Role.DOCUMENT))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as refused:
+        await queue.embed(encoder, ["more"], Role.DOCUMENT)
+    assert refused.value.retry_after > 1.0
+    encoder.gate.set()
+    await asyncio.gather(second, waiting)
+    await asyncio.to_thread(queue.close)
+
+
+async def test_full_queue_says_so_beforehand() -> None:
+    """Who would be refused can know before reading any text; an empty queue refuses nobody."""
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=100)
+    queue.refuse_if_full()
+    waiting = asyncio.create_task(queue.embed(HashEncoder(), [LONG], Role.DOCUMENT))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        queue.refuse_if_full()
+    queue.start()
+    await waiting
+    queue.refuse_if_full()
+    await asyncio.to_thread(queue.close)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
+from tests.fakes.token_encoder import TokenEncoder
 from vectune.encode.loading import load_encoder
 from vectune.records import Role
 from vectune.serve.shared_encoder import SharedEncoder, shared
@@ -32,7 +33,7 @@ def test_counting_goes_on_beside_encoding() -> None:
     """With a counter of its own, tokens are counted while the model is busy."""
     inner = SlowEncoder()
     encoder = SharedEncoder(inner, HashEncoder().count_tokens)
-    assert encoder.counts_beside
+    assert encoder.reads_beside
     busy = threading.Thread(target=encoder.encode, args=(["a"],))
     busy.start()
     assert inner.started.wait(20)
@@ -44,7 +45,7 @@ def test_counting_goes_on_beside_encoding() -> None:
 def test_without_a_counter_the_model_counts() -> None:
     """A model whose tokenizer is not at hand counts by itself, behind the lock."""
     encoder = SharedEncoder(HashEncoder())
-    assert not encoder.counts_beside
+    assert not encoder.reads_beside
     assert encoder.count_tokens(["one two three"]).tolist() == [5]
     assert encoder.max_tokens is None
 
@@ -54,12 +55,32 @@ def test_real_model_counts_as_it_does_itself(tiny_model_folder: Path) -> None:
     inner = load_encoder(str(tiny_model_folder))
     encoder = shared(inner, str(tiny_model_folder))
     texts = ["red1 cat2 rain3", "sun4", "red0 " * 100]
-    assert encoder.counts_beside
+    assert encoder.reads_beside
     assert encoder.count_tokens(texts).tolist() == inner.count_tokens(texts).tolist()
     assert encoder.max_tokens == 48
     np.testing.assert_allclose(encoder.encode(texts), inner.encode(texts), atol=1e-6)
 
 
-def test_remote_model_needs_no_tokenizer() -> None:
-    """A model behind an endpoint counts words, and waits for nothing."""
-    assert shared(HashEncoder(), "openai:text-embedding-3-small").counts_beside
+def test_tokens_are_read_beside_encoding(tiny_model_folder: Path) -> None:
+    """An encoder that takes tokens reads while another thread encodes, and gives from them what it gives for texts."""
+    inner = TokenEncoder()
+    encoder = shared(inner, str(tiny_model_folder))
+    assert encoder.reads_beside
+    with encoder._lock:
+        read = encoder.read(["red cat", "blue"], Role.QUERY)
+    assert read.counts.tolist() == [2, 1]
+    assert read.tokens is not None
+    expected = HashEncoder().encode(["red cat", "blue"])
+    np.testing.assert_allclose(encoder.encode_tokens(read.tokens, Role.QUERY), expected, atol=1e-6)
+
+
+def test_reading_without_tokens_counts(tiny_model_folder: Path) -> None:
+    """Of an encoder that reads texts alone there are counts and no tokens."""
+    encoder = shared(load_encoder(str(tiny_model_folder)), str(tiny_model_folder))
+    read = encoder.read(["red1 cat2"], Role.DOCUMENT)
+    assert (read.counts.tolist(), read.tokens) == ([4], None)
+
+
+def test_serials_differ() -> None:
+    """Two encoders are told apart even when one is gone before the other is made."""
+    assert SharedEncoder(HashEncoder()).serial != SharedEncoder(HashEncoder()).serial

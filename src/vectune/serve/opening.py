@@ -1,0 +1,55 @@
+"""From a name to a model that the service embeds with: one in memory, or one behind an endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vectune.config.remote import REMOTE_PREFIX, Endpoint, RemoteConfig, endpoint, is_remote
+from vectune.config.vectors import BackendName
+from vectune.encode.adapted import QueryAdapter, RemoteBase, has_adapter, read_adapter
+from vectune.encode.endpoint_client import EndpointClient
+from vectune.encode.open_encoder import Opening, open_encoder
+from vectune.encode.remote import remote_model_name
+from vectune.encode.resolve import resolve_model
+from vectune.errors import ConfigError
+from vectune.serve.reading import ServedModel
+from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
+from vectune.serve.shared_encoder import shared
+
+
+class ModelOpener:
+    """Opens models by name. `remote` says how endpoints are asked, `calls` asks them, `backend` runs the others."""
+
+    def __init__(self, backend: BackendName, remote: RemoteConfig, calls: Calls) -> None:
+        self._backend: BackendName = backend
+        self._remote = remote
+        self._calls = calls
+
+    def __call__(self, name: str) -> ServedModel:
+        """The model called `name`: a name, a folder, or `openai:MODEL`. See `open_encoder` for what is raised."""
+        if is_remote(name):
+            prompts = (self._remote.query_prompt, self._remote.document_prompt)
+            return RemoteModel(self._client(name, self._remote.dims), self._calls, name, prompts=prompts)
+        folder = Path(resolve_model(name).location)
+        adapter, base = read_adapter(folder) if has_adapter(folder) else (None, None)
+        if adapter is not None and base is not None:
+            return self._adapted(name, adapter, base)
+        return shared(open_encoder(name, Opening(backend=self._backend)), name)
+
+    def _adapted(self, name: str, adapter: QueryAdapter, base: RemoteBase) -> RemoteModel:
+        """A tuned adapter over the endpoint's model, which must be at the address that it was trained with."""
+        if self._place().url != base.base_url:
+            raise UpstreamFailed("The remote model that this one was tuned on is not the server's upstream any more.")
+        prompts = (base.query_prompt, base.document_prompt)
+        return RemoteModel(self._client(REMOTE_PREFIX + base.model, base.dims), self._calls, name, adapter, prompts)
+
+    def _client(self, name: str, dims: int | None) -> EndpointClient:
+        """Nothing is tried twice: callers hear at once what is wrong, and clients try again by themselves."""
+        config = self._remote.model_copy(update={"dims": dims, "retries": 0})
+        return EndpointClient(remote_model_name(name), self._place(), config)
+
+    def _place(self) -> Endpoint:
+        try:
+            return endpoint(self._remote)
+        except ConfigError as error:
+            raise UpstreamFailed("The server is not set up to ask the remote model behind this name.") from error

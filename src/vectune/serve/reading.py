@@ -1,0 +1,107 @@
+"""From a caller's texts to their vectors: known ones from the cache, the others read once and encoded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vectune.encode.encoder import Vectors
+from vectune.encode.tokenised import Tokenised
+from vectune.records import Role
+from vectune.serve.queue import EmbeddingQueue
+from vectune.serve.remote_model import RemoteModel
+from vectune.serve.shared_encoder import SharedEncoder
+from vectune.serve.text_cache import Known, TextCache
+
+ServedModel = SharedEncoder | RemoteModel
+_SMALL = 4096
+"""Characters up to which reading texts is quicker than handing them to a thread."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Texts of one caller before they are encoded. `counts` are the tokens of each, int64 [texts].
+
+    For a model behind an endpoint they are a guess (`guessed`): its own count comes with the vectors. `known` has what
+    the cache knew of each text; `read` is of the `fresh` ones, whose places in the request are `rows`.
+    """
+
+    model: ServedModel
+    role: Role
+    counts: NDArray[np.int64]
+    guessed: bool
+    known: list[Known | None]
+    rows: NDArray[np.int64]
+    fresh: Sequence[str]
+    read: Tokenised
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Full vectors, float32 [texts, dim], and the tokens of each text, int64 [texts]."""
+
+    vectors: Vectors
+    counts: NDArray[np.int64]
+
+
+async def read(
+    model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue, cache: TextCache
+) -> Reading:
+    """Look texts up in the cache and read the others, long ones in a thread; Overloaded when the queue is full."""
+    known: list[Known | None] = cache.get(model.serial, role, texts) if cache.on else [None] * len(texts)
+    rows = np.array([row for row, found in enumerate(known) if found is None], dtype=np.int64)
+    fresh = texts if len(rows) == len(texts) else [texts[row] for row in rows]
+    if len(rows) and not isinstance(model, RemoteModel):
+        queue.refuse_if_full()
+    if model.reads_beside and sum(map(len, fresh)) <= _SMALL:
+        found = model.read(fresh, role)
+    else:
+        found = await asyncio.to_thread(model.read, fresh, role)
+    counts = np.array([0 if one is None else one.tokens for one in known], dtype=np.int64)
+    counts[rows] = found.counts
+    return Reading(model, role, counts, isinstance(model, RemoteModel), known, rows, fresh, found)
+
+
+async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Embedded:
+    """The vectors: of fresh texts through the queue, or from the endpoint of a remote model."""
+    fresh = await _encoded(reading, queue)
+    if cache.on and len(reading.rows):
+        cache.put(reading.model.serial, reading.role, reading.fresh, fresh.counts, fresh.vectors)
+    if len(reading.rows) == len(reading.counts):
+        return fresh
+    return _together(reading, fresh)
+
+
+async def _encoded(reading: Reading, queue: EmbeddingQueue) -> Embedded:
+    if not len(reading.rows):
+        return Embedded(np.zeros((0, 0), dtype=np.float32), reading.read.counts)
+    if isinstance(reading.model, RemoteModel):
+        answer = await reading.model.embed(reading.fresh, reading.role)
+        return Embedded(answer.vectors, _shares(reading.read.counts, answer.tokens))
+    vectors = await queue.embed(reading.model, reading.fresh, reading.role, reading.read)
+    return Embedded(vectors, reading.read.counts)
+
+
+def _together(reading: Reading, fresh: Embedded) -> Embedded:
+    """Known and fresh vectors in the order of the texts."""
+    found = next(one for one in reading.known if one is not None)
+    vectors = np.zeros((len(reading.counts), len(found.vector)), dtype=np.float32)
+    for row, one in enumerate(reading.known):
+        if one is not None:
+            vectors[row] = one.vector
+    counts = reading.counts.copy()
+    if len(reading.rows):
+        vectors[reading.rows], counts[reading.rows] = fresh.vectors, fresh.counts
+    return Embedded(vectors, counts)
+
+
+def _shares(guessed: NDArray[np.int64], total: int | None) -> NDArray[np.int64]:
+    """The endpoint's own count of all texts, divided as the guess is; the guess where the endpoint gave none."""
+    if total is None or not guessed.sum():
+        return guessed
+    upto = np.cumsum(guessed) * total // guessed.sum()
+    return np.asarray(np.diff(upto, prepend=0), dtype=np.int64)

@@ -1,0 +1,35 @@
+"""`kill -9` of worker, server or both while jobs run: every job succeeds, and nothing is lost or told twice."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.functional.job_killing import Ordeal, survive
+
+LONG = {"n_epochs": 40, "patience": 1000}
+
+
+def test_a_job_outlives_server_and_worker(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Both are killed in the middle of training: the next server brings the job to its end."""
+    ordeal = Ordeal(tmp_path, tiny_model_folder, {"n_epochs": 15, "patience": 1000})
+    try:
+        ordeal.keep_busy()
+        ordeal.wait_for(lambda: ordeal.step() > 0)
+        ordeal.kill("both")
+        found = ordeal.finish()
+    finally:
+        ordeal.end()
+    assert found.faults == []
+    assert [kill.stage for kill in found.kills] == ["training"]
+
+
+@pytest.mark.slow_kill
+def test_jobs_outlive_fifty_kills(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Fifty kills at drawn moments: among them some before, in and after training."""
+    found = survive(50, random.Random(50), Ordeal(tmp_path, tiny_model_folder, LONG))
+    assert found.faults == []
+    assert len(found.kills) == 50
+    assert len({kill.stage for kill in found.kills}) > 2

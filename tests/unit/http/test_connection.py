@@ -1,0 +1,177 @@
+"""Attacks that need a socket: heads and bodies that trickle, heads that are too large, and what is no HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from tests.unit.http.conftest import MODEL
+from vectune.http.app import build_app
+from vectune.http.connection import connections
+from vectune.http.services import Services
+
+BODY = json.dumps({"model": MODEL, "input": "a"}).encode()
+HEAD = b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.fixture
+def address(services: Services) -> Iterator[tuple[str, int]]:
+    """Where the app listens; it waits half a second for a head and for a body."""
+    object.__setattr__(services, "config", services.config.model_copy(update={"body_seconds": 0.5}))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build_app(services), http=connections(0.5), lifespan="off", log_config=None, log_level="critical"
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """What comes until the server hangs up."""
+    connection.settimeout(20)
+    found = b""
+    try:
+        while block := connection.recv(1 << 16):
+            found += block
+    except ConnectionError:
+        pass
+    return found
+
+
+def ask(address: tuple[str, int], sent: bytes) -> bytes:
+    """What the server answers to `sent`, until it hangs up."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(sent)
+        return read_to_end(connection)
+
+
+def trickle(address: tuple[str, int], begin: bytes, more: bytes) -> bytes:
+    """Send `begin`, then `more` byte by byte until the server hangs up; what it answered."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(begin)
+        connection.settimeout(0.05)
+        found = b""
+        for place in range(400):
+            try:
+                connection.sendall(more[place % len(more) :][:1])
+                block = connection.recv(1 << 16)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return found
+            if not block:
+                return found
+            found += block
+        raise AssertionError("the server waits for ever")
+
+
+def is_well(address: tuple[str, int]) -> bool:
+    """Whether the server answers others."""
+    return ask(address, HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % len(BODY) + BODY).startswith(
+        b"HTTP/1.1 200"
+    )
+
+
+def test_head_that_trickles(address: tuple[str, int]) -> None:
+    """A head that comes a byte at a time, or never, ends its connection; also the second one on a connection."""
+    assert trickle(address, b"GET /healthz HTTP/1.1\r\n", b"x-a: b\r\n") == b""
+    assert trickle(address, b"", b"G") == b""
+    first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert trickle(address, first + b"GET /healthz", b" ").startswith(b"HTTP/1.1 ")
+    with socket.create_connection(address) as silent:
+        assert read_to_end(silent) == b""
+    assert is_well(address)
+
+
+def test_body_that_trickles(address: tuple[str, int]) -> None:
+    """A body that comes a byte at a time is answered by a 408, and so is one that never comes."""
+    found = trickle(address, HEAD % 1_000_000, b" ")
+    assert found.startswith(b"HTTP/1.1 408")
+    assert b"request_timeout" in found
+    assert ask(address, HEAD % 100).startswith(b"HTTP/1.1 408")
+    assert is_well(address)
+
+
+def test_many_that_trickle_hold_up_nobody(address: tuple[str, int]) -> None:
+    """With a hundred half requests open, a whole one is answered as ever."""
+    waiting = [socket.create_connection(address) for _ in range(100)]
+    for place, connection in enumerate(waiting):
+        connection.sendall(HEAD % 500 if place % 2 else b"GET /v1/models HTTP/1.1\r\nx: ")
+    assert is_well(address)
+    for connection in waiting:
+        connection.close()
+    assert is_well(address)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200 + b"\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"v" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"x: v\r\n" * 20_000 + b"\r\n",
+    ],
+    ids=range(10),
+)
+def test_what_is_no_http(address: tuple[str, int], sent: bytes) -> None:
+    """Broken, giant and contradictory heads are refused in the shape of every error, with an id."""
+    found = ask(address, sent)
+    head, _, body = found.partition(b"\r\n\r\n")
+    if body:  # where the server hangs up on what still comes, its answer may be lost on the way
+        assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.1 431"))
+        assert b"x-request-id: req_" in head
+        assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert is_well(address)
+
+
+def test_chunks_that_are_none(address: tuple[str, int]) -> None:
+    """A body that breaks off or breaks its own rules is given up, and nobody else notices."""
+    head = b"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for chunks in (b"zz\r\n", b"ffffffffffffffffffffff\r\n", b"5\r\nabc", b"-1\r\n", b"5;" + b"x" * 70_000):
+        found = ask(address, head + chunks)
+        assert not found or found.startswith((b"HTTP/1.1 400", b"HTTP/1.1 408")), found
+    with socket.create_connection(address) as leaving:
+        leaving.sendall(HEAD % 500 + b"half")
+    assert is_well(address)
+
+
+def test_what_comes_after_the_answer(address: tuple[str, int]) -> None:
+    """A caller that is refused and goes on sending is hung up on, however much it promised."""
+    head = b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (1 << 60)
+    found = trickle(address, head, b"x")
+    assert found.startswith(b"HTTP/1.1 413")
+
+
+def test_requests_one_after_another(address: tuple[str, int]) -> None:
+    """Whole requests on one connection are all answered, however they are cut into packets."""
+    whole = HEAD % len(BODY) + BODY
+    with socket.create_connection(address) as connection:
+        connection.settimeout(20)
+        for cut in (1, 40, len(whole) - 1):
+            connection.sendall(whole[:cut])
+            time.sleep(0.05)
+            connection.sendall(whole[cut:])
+            answer = b""
+            while b'"usage"' not in answer:
+                answer += connection.recv(1 << 16)
+            assert answer.startswith(b"HTTP/1.1 200")
+        connection.sendall(whole + whole.replace(b"localhost\r\n", b"localhost\r\nConnection: close\r\n"))
+        assert read_to_end(connection).count(b"HTTP/1.1 200") == 2

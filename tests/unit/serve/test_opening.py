@@ -1,0 +1,67 @@
+"""From names to models that embed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes.embeddings_endpoint import KEY, EmbeddingsEndpoint, serving
+from tests.fakes.hash_encoder import HashEncoder
+from tests.unit.encode.test_adapted import random_adapter
+from vectune.config.remote import RemoteConfig
+from vectune.encode.adapted import RemoteBase, save_adapter
+from vectune.encode.loading import load_encoder
+from vectune.records import Role
+from vectune.serve.opening import ModelOpener
+from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
+from vectune.serve.shared_encoder import SharedEncoder
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingsEndpoint]:
+    """An endpoint, and its key in a variable."""
+    monkeypatch.setenv("UPSTREAM_KEY", KEY)
+    with serving(EmbeddingsEndpoint()) as endpoint:
+        yield endpoint
+
+
+def _opener(url: str | None, variable: str | None = "UPSTREAM_KEY") -> ModelOpener:
+    return ModelOpener("torch", RemoteConfig(base_url=url, key_variable=variable), Calls(2))
+
+
+def test_model_on_this_machine(tiny_model_folder: Path) -> None:
+    """A folder is opened in the runtime that is asked for."""
+    model = _opener(None)(str(tiny_model_folder))
+    assert isinstance(model, SharedEncoder)
+    np.testing.assert_allclose(model.encode(["red1"]), load_encoder(str(tiny_model_folder)).encode(["red1"]), atol=1e-6)
+
+
+def test_remote_model_and_adapter(place: EmbeddingsEndpoint, tmp_path: Path) -> None:
+    """`openai:` names and folders that hold an adapter alone are answered by the endpoint, with the key."""
+    adapter = random_adapter()
+    save_adapter(adapter, tmp_path, base="openai:small", remote=RemoteBase("small", place.url, 32, "q: ", ""))
+    plain, tuned = _opener(place.url)("openai:small"), _opener(place.url)(str(tmp_path))
+    assert isinstance(plain, RemoteModel)
+    assert isinstance(tuned, RemoteModel)
+    np.testing.assert_allclose(plain.encode(["red"], Role.QUERY), HashEncoder().encode(["red"]), atol=1e-6)
+    tuned.encode(["red"], Role.QUERY)
+    assert list(place.texts) == ["red", "q: red"]
+    assert place.keys == {KEY}
+
+
+def test_adapter_of_another_endpoint(place: EmbeddingsEndpoint, tmp_path: Path) -> None:
+    """An address that stands in a folder is never followed."""
+    remote = RemoteBase("small", "http://elsewhere/v1", 32, "", "")
+    save_adapter(random_adapter(), tmp_path, base="openai:small", remote=remote)
+    with pytest.raises(UpstreamFailed, match="not the server's upstream"):
+        _opener(place.url)(str(tmp_path))
+
+
+def test_key_that_is_gone(place: EmbeddingsEndpoint) -> None:
+    """A server without the key tells callers so without the name of the variable."""
+    with pytest.raises(UpstreamFailed, match="not set up") as raised:
+        _opener(place.url, "NO_SUCH_KEY")("openai:small")
+    assert "NO_SUCH_KEY" not in raised.value.message + raised.value.hint

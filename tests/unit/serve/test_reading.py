@@ -1,0 +1,121 @@
+"""From texts to vectors: cache, one reading, queue or endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+import pytest
+
+from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.token_encoder import TokenEncoder
+from vectune.encode.endpoint_client import EndpointAnswer
+from vectune.records import Role
+from vectune.serve.queue import EmbeddingQueue, Overloaded
+from vectune.serve.reading import Embedded, ServedModel, embed, read
+from vectune.serve.remote_model import Calls, RemoteModel
+from vectune.serve.shared_encoder import SharedEncoder
+from vectune.serve.text_cache import TextCache
+
+TEXTS = ["red cat", "blue", "red cat rain sun"]
+LONG = "word " * 3000
+
+
+@pytest.fixture
+async def queue() -> AsyncIterator[EmbeddingQueue]:
+    """A queue at work."""
+    made = EmbeddingQueue(batch_tokens=300, most_tokens=100_000)
+    made.start()
+    yield made
+    await asyncio.to_thread(made.close)
+
+
+class Endpoint:
+    """Answers with vectors by hash and a count of ten tokens a text, or none."""
+
+    def __init__(self, counts: bool = True) -> None:
+        self.asked: list[str] = []
+        self._counts = counts
+
+    def ask(self, texts: Sequence[str]) -> EndpointAnswer:
+        self.asked += texts
+        return EndpointAnswer(HashEncoder().encode(texts), 10 * len(texts) if self._counts else None)
+
+
+async def _embedded(model: ServedModel, texts: list[str], queue: EmbeddingQueue, cache: TextCache) -> Embedded:
+    return await embed(await read(model, texts, Role.DOCUMENT, queue, cache), queue, cache)
+
+
+async def test_texts_are_read_once(queue: EmbeddingQueue) -> None:
+    """The tokens that were counted are those that are encoded; no text is handed to the model."""
+    inner = TokenEncoder()
+    found = await _embedded(SharedEncoder(inner), [*TEXTS, LONG], queue, TextCache(0))
+    np.testing.assert_allclose(found.vectors, HashEncoder().encode([*TEXTS, "word"]), atol=1e-6)
+    assert found.counts.tolist() == [2, 1, 4, 3000]
+    assert inner.num_read == 4
+    assert inner.as_texts == []
+
+
+async def test_model_that_reads_texts_alone(queue: EmbeddingQueue) -> None:
+    """It is handed texts, and its own count is told."""
+    found = await _embedded(SharedEncoder(HashEncoder()), TEXTS, queue, TextCache(0))
+    np.testing.assert_allclose(found.vectors, HashEncoder().encode(TEXTS), atol=1e-6)
+    assert found.counts.tolist() == [4, 3, 6]
+
+
+async def test_known_texts_cost_nothing(queue: EmbeddingQueue) -> None:
+    """Texts that were asked for before come from the cache, with the same vectors and counts, mixed with new ones in
+    the order that is asked for."""
+    inner, cache = TokenEncoder(), TextCache(1 << 20)
+    model = SharedEncoder(inner)
+    await _embedded(model, TEXTS[:2], queue, cache)
+    for texts in ([TEXTS[1], TEXTS[2], TEXTS[0]], TEXTS, [TEXTS[2]]):
+        found = await _embedded(model, texts, queue, cache)
+        np.testing.assert_allclose(found.vectors, HashEncoder().encode(texts), atol=1e-6)
+        assert found.counts.tolist() == [len(text.split()) for text in texts]
+    assert inner.num_read == 3
+    assert sum(inner.batches) == 3
+
+
+async def test_model_loaded_anew_knows_nothing(queue: EmbeddingQueue) -> None:
+    """What is kept belongs to the model that gave it, not to its name."""
+    cache = TextCache(1 << 20)
+    await _embedded(SharedEncoder(TokenEncoder()), TEXTS, queue, cache)
+    again = TokenEncoder()
+    await _embedded(SharedEncoder(again), TEXTS, queue, cache)
+    assert again.num_read == 3
+
+
+async def test_remote_model_counts_for_itself(queue: EmbeddingQueue) -> None:
+    """The guess before the request becomes the endpoint's own count, also of texts that come from the cache later."""
+    endpoint, cache = Endpoint(), TextCache(1 << 20)
+    model = RemoteModel(endpoint, Calls(2), "remote")
+    reading = await read(model, TEXTS, Role.DOCUMENT, queue, cache)
+    assert reading.guessed
+    found = await embed(reading, queue, cache)
+    assert int(found.counts.sum()) == 30
+    again = await _embedded(model, [TEXTS[2], "new"], queue, cache)
+    np.testing.assert_allclose(again.vectors, HashEncoder().encode([TEXTS[2], "new"]), atol=1e-6)
+    assert again.counts.tolist() == [found.counts[2], 10]
+    assert endpoint.asked == [*TEXTS, "new"]
+
+
+async def test_remote_model_without_a_count(queue: EmbeddingQueue) -> None:
+    """Where the endpoint tells no tokens the guess stands."""
+    found = await _embedded(RemoteModel(Endpoint(counts=False), Calls(2), "remote"), ["abcdefgh"], queue, TextCache(0))
+    assert found.counts.tolist() == [3]
+
+
+async def test_full_queue_is_told_before_texts_are_read() -> None:
+    """Nothing is tokenised for a caller who is refused; what the cache knows is answered all the same."""
+    full, cache, inner = EmbeddingQueue(300, 64), TextCache(1 << 20), TokenEncoder()
+    model = SharedEncoder(inner)
+    cache.put(model.serial, Role.DOCUMENT, ["known"], np.array([1]), HashEncoder().encode(["known"]))
+    waiting = asyncio.create_task(full.embed(model, [LONG], Role.DOCUMENT))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await _embedded(model, TEXTS, full, cache)
+    assert inner.num_read == 0
+    assert (await _embedded(model, ["known"], full, cache)).counts.tolist() == [1]
+    waiting.cancel()
