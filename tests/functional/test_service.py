@@ -248,9 +248,12 @@ def test_log_of_server_and_workers(service: Service, client: openai.OpenAI) -> N
     job = client.fine_tuning.jobs.create(model=MODEL, training_file=file.id)
     assert _finished(client, job.id).status == "failed"  # type: ignore[attr-defined]
     answer = client.embeddings.with_raw_response.create(model=MODEL, input="very private")
-    text = service.log.read_text(encoding="utf-8")
+    name = answer.headers["x-request-id"]
+    ends = time.monotonic() + 10  # a line is written after its answer
+    while name not in (text := service.log.read_text(encoding="utf-8")) and time.monotonic() < ends:
+        time.sleep(0.05)
     lines = [json.loads(line) for line in text.splitlines()]
-    (request,) = [line for line in lines if line.get("request_id") == answer.headers["x-request-id"]]
+    (request,) = [line for line in lines if line.get("request_id") == name]
     assert (request["route"], request["status"]) == ("/v1/embeddings", 200)
     assert any(line.get("job") == job.id and line.get("worker") for line in lines)
     assert "very private" not in text
