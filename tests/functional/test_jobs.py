@@ -95,6 +95,7 @@ def stand_still(pid: int, stores: Stores) -> None:
     """Stop a process, but not while it writes to SQLite, which would keep all others from writing."""
     while True:
         os.kill(pid, signal.SIGSTOP)
+        until(lambda: stands(pid))  # the signal is on its way when `kill` returns
         with closing(sqlite3.connect(stores.home / "vectune.db", timeout=0.2, isolation_level=None)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -103,6 +104,12 @@ def stand_still(pid: int, stores: Stores) -> None:
             except sqlite3.OperationalError:
                 os.kill(pid, signal.SIGCONT)
                 time.sleep(0.01)
+
+
+def stands(pid: int) -> bool:
+    """Whether every thread of a process is stopped."""
+    lines = [(task / "stat").read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(line.rpartition(")")[2].split()[0] == "T" for line in lines)
 
 
 def newest_step(stores: Stores, job: Job) -> int:
