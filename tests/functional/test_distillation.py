@@ -45,17 +45,17 @@ def test_teacher_and_guide_go_beside_the_datas_own_loss(tiny: tuple[str, ...], t
 @pytest.mark.parametrize("loss", ["margin_mse", "listwise_kl"])
 def test_scores_in_the_data_are_the_teacher(loss: str, tiny: tuple[str, ...], tmp_path: Path) -> None:
     """Lists with scores teach a random model without any other model; `auto` says that they lie unused."""
-    rows = overlapping_pairs(200)
+    rows = overlapping_pairs(400)
     documents = [row["positive"] for row in rows]
     similar = HashEncoder(dim=256).encode([row["query"] for row in rows]) @ HashEncoder(dim=256).encode(documents).T
     drawn = np.random.default_rng(0)
     for place, row in enumerate(rows):
-        others = drawn.choice([i for i in range(200) if i != place], 4, replace=False)
+        others = drawn.choice([i for i in range(len(rows)) if i != place], 4, replace=False)
         row["neg"] = [documents[i] for i in others]
         row |= {"pos_scores": [8 * float(similar[place, place])], "neg_scores": (8 * similar[place, others]).tolist()}
     data = write_jsonl(tmp_path / "scored.jsonl", rows)
     done = run_here("tune", data, *tiny, *FLAGS, "--loss", loss, "--out", tmp_path / "run", "--json")
-    assert done.status in (0, 4), done.err  # with this few test queries the gain may be within the interval
+    assert done.status == 0, done.err
     assert done.json["tuned"] > done.json["base"] + 0.1
     plain = run_here("tune", data, *tiny, "--epochs", 1, "--out", tmp_path / "plain")
     assert "the rows bring scores, which are not used" in plain.err
