@@ -16,7 +16,7 @@ from tests.clients.trying import FOLDER, TRIES, Bench, bench
 def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Servers, and the folder with the clients."""
     installed = os.environ.get(FOLDER)
-    if not installed:
+    if not installed:  # they are fetched from two registries, which a plain test run must not need
         pytest.skip(f"other clients are not asked for: {FOLDER}=$(sh tests/clients/prepare.sh)")
     with bench(Path(installed), tmp_path_factory.mktemp("clients")) as found:
         yield found
@@ -26,5 +26,5 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def test_client(what: str, on: Bench) -> None:
     """The client gets what our own client gets."""
     if "Node" in what and not ((on.installed / "node" / "node_modules").is_dir() and shutil.which("node")):
-        pytest.skip("there is no Node client here")
+        pytest.skip("there is no Node client here")  # machines without Node still try the Python clients
     assert TRIES[what](on)

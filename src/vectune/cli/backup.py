@@ -9,10 +9,11 @@ import typer
 
 from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option
+from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import ServeConfig
 from vectune.config.load import load_config
-from vectune.errors import ConfigError, UsageError
+from vectune.errors import UsageError
 
 NAME = "backup"
 EXAMPLE = "vectune backup --home service --out copies/monday"
@@ -37,13 +38,9 @@ def command(
         return 0
     if out is None:
         raise UsageError("There is no place for the copy.", "Name a new folder: --out FOLDER.")
-    try:
+    with service_packages():
         from vectune.jobs.backup import back_up
         from vectune.jobs.home import open_home
-    except ImportError as error:
-        raise ConfigError(
-            f"The service needs the package {error.name}, which is not installed.", "pip install 'vectune[serve]'"
-        ) from error
     opened = open_home(config.home, config.database_url)
     try:
         done = back_up(opened, config.home, config.files_root, out.absolute())

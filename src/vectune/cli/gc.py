@@ -10,10 +10,10 @@ from rich.table import Table
 
 from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, Json, Settings, option
+from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show
 from vectune.config import ServeConfig
 from vectune.config.load import load_config
-from vectune.errors import ConfigError
 
 if TYPE_CHECKING:
     from vectune.jobs.clearing import Clearing
@@ -47,13 +47,9 @@ def command(
 
 
 def _clear(config: ServeConfig, dry_run: bool, force: bool) -> Clearing:
-    try:
+    with service_packages():
         from vectune.jobs.home import open_home
         from vectune.jobs.retention import Retention
-    except ImportError as error:
-        raise ConfigError(
-            f"The service needs the package {error.name}, which is not installed.", "pip install 'vectune[serve]'"
-        ) from error
     database = open_home(config.home, config.database_url)
     try:
         retention = Retention(database, config.home, config.files_root, config.retention)

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, argument, option
+from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import KeysConfig
 from vectune.config.load import load_config
-from vectune.errors import ConfigError
 
 if TYPE_CHECKING:
     from vectune.jobs.keys import Key, KeyLimits, KeyStore
@@ -63,12 +63,8 @@ def command(
 
 
 def _opened(config: KeysConfig) -> KeyStore:
-    try:
+    with service_packages():
         from vectune.jobs.keys import open_keys
-    except ImportError as error:
-        raise ConfigError(
-            f"The service needs the package {error.name}, which is not installed.", "pip install 'vectune[serve]'"
-        ) from error
     return open_keys(config.home, config.database_url)
 
 

@@ -9,10 +9,10 @@ import typer
 
 from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option
+from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import ServeConfig
 from vectune.config.load import load_config
-from vectune.errors import ConfigError
 
 NAME = "restore"
 EXAMPLE = "vectune restore copies/monday --home service"
@@ -34,12 +34,8 @@ def command(
     if dry_run:
         show_config(config, as_json)
         return 0
-    try:
+    with service_packages():
         from vectune.jobs.backup import restore
-    except ImportError as error:
-        raise ConfigError(
-            f"The service needs the package {error.name}, which is not installed.", "pip install 'vectune[serve]'"
-        ) from error
     done = restore(backup, config.home, config.files_root)
     lines = [f"{done.num_files} files and {done.num_models} models are in {config.home}."]
     if not done.database:

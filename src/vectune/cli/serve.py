@@ -10,10 +10,10 @@ import typer
 from vectune.cli import parsing
 from vectune.cli.options import ConfigFile, Debug, DryRun, Settings, option
 from vectune.cli.serve_example import example
+from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import LogConfig, ServeConfig
 from vectune.config.load import load_config
-from vectune.errors import ConfigError
 
 NAME = "serve"
 EXAMPLE = "vectune serve --port 8765 --home service"
@@ -53,11 +53,7 @@ def command(
 
 
 def _serve(config: ServeConfig) -> int:
-    try:
+    with service_packages():
         from vectune.http.start import serve
-    except ImportError as error:
-        raise ConfigError(
-            f"The service needs the package {error.name}, which is not installed.", "pip install 'vectune[serve]'"
-        ) from error
     serve(config, lambda url: print(f"vectune serves {url}/v1 from {config.home}", flush=True))
     return 0

@@ -30,7 +30,7 @@ TEXTS = ["red1 cat2", "sun3", "dog4 red5 cat6"]
 def _where_it_is_copied(stores: Stores, request: pytest.FixtureRequest) -> None:
     """A database of PostgreSQL is copied by its own means: there one test alone has something to say."""
     if stores.database.is_sqlite is request.node.name.startswith("test_beside_postgresql"):
-        pytest.skip("it is about the other kind of database")
+        pytest.skip("it is about the other kind of database")  # test_service_postgres runs this file on PostgreSQL
 
 
 def _files_root(home: Path) -> str:
