@@ -50,6 +50,7 @@ fuzz: $(VENV)/.dev-ready
 # A service whose workers and server are killed fifty times.
 kills: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/job_kills.py
+	$(BIN)/python benchmarks/job_stops.py
 
 # Clients of others: LangChain, llama-index, the official Node client.
 clients: $(VENV)/.dev-ready

@@ -26,7 +26,7 @@ def _spend(url: str, key: str) -> None:
 
 
 def _until(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -22,6 +22,7 @@ from tests.functional.service_process import Service, serving
 from vectune.client import OpenAI
 
 MODEL = "text-embedding-3-small"
+_PATIENCE = 120.0  # seconds; a guard against hanging, not a measure of speed
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def client(service: Service) -> openai.OpenAI:
 
 
 def _finished(client: openai.OpenAI, name: str) -> object:
-    until = time.monotonic() + 120
+    until = time.monotonic() + _PATIENCE
     while (job := client.fine_tuning.jobs.retrieve(name)).status not in ("succeeded", "failed", "cancelled"):
         assert time.monotonic() < until, job
         time.sleep(0.1)
@@ -135,8 +136,8 @@ def test_job_that_is_cancelled(client: openai.OpenAI, tmp_path: Path) -> None:
 def test_job_that_pauses_goes_on_and_is_cancelled(
     service: Service, client: openai.OpenAI, tmp_path: Path, method: str
 ) -> None:
-    """Whatever is trained: paused within five seconds, resumed it goes on from there, and once it is cancelled its
-    work stops within five seconds."""
+    """Whatever is trained: it is paused, resumed it goes on from there, and once it is cancelled its work stops. How
+    soon is `benchmarks/job_stops.py`'s question."""
     file = client.files.create(file=write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(60)), purpose="fine-tune")
     settings = {"method": method, "n_epochs": 1000, "patience": 100_000, "evals_per_epoch": 1}
     jobs = client.fine_tuning.jobs
@@ -150,15 +151,15 @@ def test_job_that_pauses_goes_on_and_is_cancelled(
         data = [event.data for event in jobs.list_events(job, limit=100) if event.type == "metrics"]
         return [entry["step"] for entry in data]  # type: ignore[index]
 
-    _until(lambda: max(steps(), default=0) > 0, 60)
+    _until(lambda: max(steps(), default=0) > 0)
     jobs.pause(job)
-    _until(lambda: jobs.retrieve(job).status == "paused", 5)
+    _until(lambda: jobs.retrieve(job).status == "paused")
     known = steps()
     jobs.resume(job)
-    _until(lambda: max(steps()) > max(known), 60)
+    _until(lambda: max(steps()) > max(known))
     assert len(set(steps())) >= len(steps()) / 2  # a step may have a loss and an evaluation
     assert jobs.cancel(job).status == "cancelled"
-    _until(lambda: not (service.log.parent / "home" / "jobs" / job).exists(), 5)
+    _until(lambda: not (service.log.parent / "home" / "jobs" / job).exists())
 
 
 async def test_many_callers_at_once(service: Service) -> None:
@@ -227,8 +228,8 @@ def test_end_of_the_server_is_the_end_of_its_workers(tmp_path: Path, tiny_model_
         assert _children(second.process.pid) == []
 
 
-def _until(ask: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
+def _until(ask: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE
     while not ask():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.1)
@@ -249,7 +250,7 @@ def test_log_of_server_and_workers(service: Service, client: openai.OpenAI) -> N
     assert _finished(client, job.id).status == "failed"  # type: ignore[attr-defined]
     answer = client.embeddings.with_raw_response.create(model=MODEL, input="very private")
     name = answer.headers["x-request-id"]
-    ends = time.monotonic() + 10  # a line is written after its answer
+    ends = time.monotonic() + _PATIENCE  # a line is written after its answer
     while name not in (text := service.log.read_text(encoding="utf-8")) and time.monotonic() < ends:
         time.sleep(0.05)
     lines = [json.loads(line) for line in text.splitlines()]

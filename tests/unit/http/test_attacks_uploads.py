@@ -156,7 +156,7 @@ def test_contents(http: TestClient, services: Services, name: str) -> None:
     made = http.post("files", content=_form(b"rows.jsonl", content), headers=BOUNDARY)
     assert made.status_code == (413 if len(content) > services.config.upload_bytes else 200), made.text
     if made.status_code == 200:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while (file := http.get(f"files/{made.json()['id']}").json())["status"] == "uploaded":
             assert time.monotonic() < until
             time.sleep(0.01)

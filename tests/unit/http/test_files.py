@@ -15,7 +15,7 @@ from vectune.http.services import Services
 
 
 def _processed(client: openai.OpenAI, name: str) -> object:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (file := client.files.retrieve(name)).status == "uploaded" and time.monotonic() < until:
         time.sleep(0.02)
     return file

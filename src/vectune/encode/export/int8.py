@@ -3,7 +3,7 @@
 Static post-training quantisation by NNCF, in its scheme for transformers, after SmoothQuant (Xiao et al., 2023, arXiv
 2211.10438): part of each activation's range is moved into the weights, so that outliers do not eat the 8 bits.
 Weights are quantised per output channel, activations per tensor. Attention stays in floating point, where int8 is no
-faster, and so do the layers that int8 would hurt most.
+faster, tables of embeddings, which are only looked up, and the layers that int8 would hurt most.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEAST_TEXTS = 8
 _ROOT = "__module.model."
 """How OpenVINO calls the place of the model in the traced module."""
 _PRODUCTS = ("MatMul", "Gemm")
-_ATTENTION = ["ScaledDotProductAttention"]
+_IN_FLOATING_POINT = ["ScaledDotProductAttention", "Gather"]
 _ATTENTION_SCOPE = "scaled_dot_product_attention"
 _SCOPES = "pkg.torch.onnx.name_scopes"
 """Where torch's exporter leaves what a node comes from."""
@@ -94,7 +94,7 @@ def _quantise(model: Any, calibration: Calibration, kept: list[str]) -> Any:
             nncf.Dataset(calibration.batches()),
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(names=kept, types=_ATTENTION, validate=False),
+            ignored_scope=nncf.IgnoredScope(names=kept, types=_IN_FLOATING_POINT, validate=False),
             subset_size=len(calibration.token_ids),
             advanced_parameters=AdvancedQuantizationParameters(
                 smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=calibration.smoothing)
