@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check fix docs bench bench-serve soak fuzz kills clients browser
+.PHONY: demo test serve check fix docs bench bench-serve soak fuzz kills clients browser
 
 demo: $(VENV)/.run-ready
 	$(BIN)/vectune demo; status=$$?; [ $$status -eq 3 ] || [ $$status -eq 4 ] || exit $$status
+
+# The service on this machine, until Ctrl-C; ARGS="--port 9000" and the like are handed on.
+serve: $(VENV)/.serve-ready
+	$(BIN)/vectune serve $(ARGS)
 
 test: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -40,6 +44,7 @@ bench: $(VENV)/.dev-ready
 bench-serve: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/serve_speed.py
 	$(BIN)/python benchmarks/serve_beside_job.py
+	$(BIN)/python benchmarks/serve_overload.py
 
 soak: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/soak.py --minutes 30
@@ -51,6 +56,7 @@ fuzz: $(VENV)/.dev-ready
 kills: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/job_kills.py
 	$(BIN)/python benchmarks/job_stops.py
+	$(BIN)/python benchmarks/job_estimates.py
 
 # Clients of others: LangChain, llama-index, the official Node client.
 clients: $(VENV)/.dev-ready
@@ -68,6 +74,10 @@ $(VENV)/.run-ready: $(VENV)/.torch-ready pyproject.toml
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline]'
 	touch $@
 
+$(VENV)/.serve-ready: $(VENV)/.run-ready pyproject.toml
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,cpu,serve]'
+	touch $@
+
 $(VENV)/.dev-ready: $(VENV)/.run-ready pyproject.toml
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,cpu,remote,serve,dev]'
-	touch $@
+	touch $@ $(VENV)/.serve-ready

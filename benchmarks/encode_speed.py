@@ -2,10 +2,13 @@
 
 The same model, texts and token limit on every side: short queries and documents of about 143 words from the standard
 library's documentation. Sides take turns in one process, five times after a warm-up; ratios are of the medians. int8 is
-calibrated on texts of the same kind that are not timed. What int8 loses in search is measured on two real sets, each
-with its own calibration on its own training texts. `at peak` is what the measured bf16 matrix products of this machine
-would allow if nothing else took time; products of int8 may be twice as fast. `--peers PYTHON` names the interpreter of
-an environment where sentence-transformers has its onnx and openvino backends, which do not install beside ours.
+made by `vectune export` with its defaults: for the timing from pairs of the same documentation that are not timed, and
+for what it loses in search from two real sets, each with its own training texts and dev set. The loss is that on their
+test queries against fp32, beside what bf16 loses; int8 there is timed against bf16 on the set's own documents, since
+what is left in floating point differs from set to set. `at peak` is what the measured bf16 matrix products of this
+machine would allow if nothing else took time; products of int8 may be twice as fast. `--peers PYTHON` names the
+interpreter of an environment where sentence-transformers has its onnx and openvino backends, which do not install
+beside ours. Where there is a GPU, the first two sides run on it.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from page import ROOT, describe_machine, write_section
 BASE = "all-MiniLM-L6-v2"
 QUERIES, DOCUMENTS = 1000, 300
 QUERY_WORDS, DOCUMENT_WORDS = (6, 20), (95, 200)
-CALIBRATION = 300
+PAIRS = 3000
 SETS = ("covidqa", "tldr_de")
 PEER = """
 import json, sys, time
@@ -39,15 +42,18 @@ model = SentenceTransformer(folder, backend=backend, device="cpu")
 found = {}
 for name, part in texts.items():
     model.encode(part)
-    begin = time.perf_counter(); model.encode(part); found[name] = len(part) / (time.perf_counter() - begin)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter(); model.encode(part); times.append(time.perf_counter() - begin)
+    found[name] = len(part) / sorted(times)[2]
 print(json.dumps(found))
 """
 
 Encode = Callable[[list[str]], Any]
 
 
-def texts_to_time(quick: bool) -> tuple[list[str], list[str], list[str]]:
-    """Queries, documents, and other texts of both kinds to calibrate on."""
+def texts_to_time(quick: bool) -> tuple[list[str], list[str]]:
+    """Queries and documents."""
     from vectune.data.stdlib_docs import stdlib_pairs
 
     queries, documents = [], []
@@ -57,28 +63,44 @@ def texts_to_time(quick: bool) -> tuple[list[str], list[str], list[str]]:
         if DOCUMENT_WORDS[0] <= len(pair.positives[0].split()) <= DOCUMENT_WORDS[1]:
             documents.append(pair.positives[0])
     share = 10 if quick else 1
-    num_documents = min(DOCUMENTS, len(documents) * 3 // 4) // share
-    rest = documents[num_documents:][: CALIBRATION // 2]
-    other = queries[QUERIES : QUERIES + CALIBRATION - len(rest)] + rest
-    return queries[: QUERIES // share], documents[:num_documents], other
+    return queries[: QUERIES // share], documents[: DOCUMENTS // share]
 
 
-def export_int8(folder: Path, texts: list[str]) -> Path:
-    """The base as OpenVINO int8, calibrated on `texts`, with the settings that `vectune export` has by default."""
-    from vectune.config import ExportConfig
-    from vectune.encode.export.folder import write_export
-    from vectune.encode.export.int8 import Calibration
-    from vectune.encode.loading import load_encoder
-    from vectune.encode.resolve import resolve_model
+def pairs_file(folder: Path, timed: list[str]) -> Path:
+    """Pairs of the documentation without the texts that are timed."""
+    from vectune.data.stdlib_docs import stdlib_pairs
 
-    encoder = load_encoder(BASE, precision="fp32", device="cpu")
-    tokens = encoder.tokenize(texts)
-    ids = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
-    folder.mkdir(parents=True)
-    settings = ExportConfig(model=BASE, format="openvino-int8", out=folder)
-    calibration = Calibration(ids, settings.smoothing, settings.int8_loss)
-    write_export(encoder, Path(resolve_model(BASE).location), folder, "openvino-int8", calibration)
-    return folder
+    apart = set(timed)
+    rows = [
+        {"query": pair.anchor, "positive": pair.positives[0]}
+        for pair in stdlib_pairs()
+        if apart.isdisjoint((pair.anchor, pair.positives[0]))
+    ]
+    file = folder / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows[:PAIRS]))
+    return file
+
+
+def export_int8(folder: Path, data: Path) -> tuple[Any, dict[str, Any]]:
+    """The base as OpenVINO int8 by `vectune export` on `data`, and what its certificate and its manifest say.
+
+    In a process of its own: exporting sets the process's allocator, which the other sides have as they find it.
+    """
+    from vectune.encode.export.manifest import read_manifest
+    from vectune.encode.open_encoder import open_encoder
+
+    command = [sys.executable, "-m", "vectune", "export", BASE, "--format", "openvino-int8", "--json"]
+    command += ["--data", str(data), "--out", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the export failed: {done.stderr[-500:]}")
+    parity = json.loads(done.stdout)["parity"]
+    made = read_manifest(folder).calibration or {}
+    facts = {
+        "dev_loss": next(iter(parity["dims"].values()))["loss"], "cosine_mean": parity["cosine"]["mean"],
+        "most_loss": made.get("most_loss"), "split": len(made.get("split", ())), "kept": len(made.get("kept", ())),
+    }  # fmt: skip
+    return open_encoder(str(folder)), facts
 
 
 def alternate(sides: dict[str, Encode], texts: list[str], rounds: int) -> dict[str, float]:
@@ -123,28 +145,35 @@ def cold_start(rounds: int) -> float:
     return statistics.median(times[1:])
 
 
-def search_loss(name: str, folder: Path, quick: bool) -> dict[str, Any]:
-    """nDCG@10 on the test queries of a real set: fp32 torch, and int8 calibrated on its training texts."""
+def search_loss(name: str, folder: Path, quick: bool, rounds: int) -> dict[str, Any]:
+    """nDCG@10 on the test queries of a real set in fp32, bf16 and int8, with the interval of each loss."""
     from vectune.config import EvaluateConfig, TuneConfig
     from vectune.encode.loading import load_encoder
     from vectune.encode.open_encoder import open_encoder
     from vectune.evaluate.judge import judge
+    from vectune.evaluate.significance import compare
     from vectune.monitor.progress import Silent
     from vectune.workflows.dev_score import few_queries, small_corpus
-    from vectune.workflows.export_data import calibration_texts
     from vectune.workflows.prepare import TokenLimit, prepare
 
     encoder = load_encoder(BASE, precision="fp32", device="cpu")
-    config = TuneConfig(path=str(ROOT.parent / "shared" / "data" / name))
+    data = ROOT.parent / "shared" / "data" / name
+    config = TuneConfig(path=str(data))
     splits = prepare(config, TokenLimit(encoder.count_tokens, encoder.max_tokens), Silent()).splits
     test = small_corpus(few_queries(splits.test, 50), 200) if quick else splits.test
-    texts = [text for _, text in calibration_texts(splits, CALIBRATION, seed=0)]
-    int8 = open_encoder(str(export_int8(folder, texts)))
-    scores = [
-        next(iter(judge(one, test, EvaluateConfig(general=False)).values())).totals["ndcg@10"]
-        for one in (encoder, int8)
-    ]
-    return {"fp32": scores[0], "int8": scores[1], "loss": scores[0] - scores[1], "queries": len(test)}
+    int8, facts = export_int8(folder, data)
+    judging = EvaluateConfig(general=False)
+    sides = {"fp32": encoder, "bf16": open_encoder(BASE), "int8": int8}
+    judged = {side: next(iter(judge(one, test, judging).values())) for side, one in sides.items()}
+    found: dict[str, Any] = {"queries": len(test), "made": facts}
+    for side, one in judged.items():
+        found[side] = one.totals["ndcg@10"]
+        if side != "fp32":
+            told = compare(one, judged["fp32"], "ndcg@10", judging)
+            found[f"loss_{side}"] = {"loss": told.difference, "low": told.low, "high": told.high}
+    documents = list(test.corpus.values())[:DOCUMENTS]
+    speeds = alternate({"bf16": sides["bf16"].encode, "int8": int8.encode}, documents, rounds)
+    return found | {"loss": found["loss_int8"]["loss"], "int8_over_bf16": speeds["int8"] / speeds["bf16"]}
 
 
 def peers(python: str | None, queries: list[str], documents: list[str]) -> dict[str, Any]:
@@ -165,19 +194,21 @@ def peers(python: str | None, queries: list[str], documents: list[str]) -> dict[
 
 
 def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
+    import torch
     from sentence_transformers import SentenceTransformer
 
     from vectune.encode.open_encoder import open_encoder
     from vectune.encode.resolve import resolve_model
 
-    queries, documents, other = texts_to_time(quick)
+    queries, documents = texts_to_time(quick)
     peak = statistics.median(train_speed.in_process("--peak", script=train_speed.__file__) for _ in range(3))
-    default = SentenceTransformer(resolve_model(BASE).location, device="cpu")
+    default = SentenceTransformer(resolve_model(BASE).location, device="cuda" if torch.cuda.is_available() else "cpu")
     ours = open_encoder(BASE)
     found: dict[str, Any] = {"backend": type(ours).__name__, "precision": getattr(ours, "precision", "?")}
     found["peak_gflops"] = round(peak)
     with tempfile.TemporaryDirectory() as folder:
-        int8 = open_encoder(str(export_int8(Path(folder) / "int8", other)))
+        data = pairs_file(Path(folder), [*queries, *documents])
+        int8, found["made"] = export_int8(Path(folder) / "int8", data)
         sides: dict[str, Encode] = {"default": default.encode, "vectune": ours.encode, "int8": int8.encode}
         for name, texts in (("queries", queries), ("documents", documents)):
             speeds = alternate(sides, texts, rounds)
@@ -192,7 +223,7 @@ def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
             found[f"cosine_int8_{name}"] = cosines(int8.encode(texts), exact)
         for name in SETS:
             if (ROOT.parent / "shared" / "data" / name).is_dir():
-                found[f"ndcg10_{name}"] = search_loss(name, Path(folder) / name, quick)
+                found[f"ndcg10_{name}"] = search_loss(name, Path(folder) / name, quick, rounds)
             else:
                 found[f"ndcg10_{name}"] = {"said": "not measured: the set is not beside the project"}
     found["cold_start_seconds"] = cold_start(1 if quick else rounds)
@@ -215,16 +246,32 @@ def as_markdown(found: dict[str, Any]) -> str:
             f"| {rough['min']:.4f}, {rough['mean']:.4f} |"
         )
     lines += ["", f"The measured bf16 peak is {found['peak_gflops']} GFLOP/s."]
-    lines += ["", "| set | queries | nDCG@10 in fp32 | in int8 | loss |", "| --- | --: | --: | --: | --: |"]
+    lines += ["", f"int8 was made with {_made_said(found['made'])}.", ""]
+    lines += ["| set | queries | nDCG@10 in fp32 | lost in bf16 | lost in int8 | int8 over bf16 | int8 was made with |"]
+    lines += ["| --- | --: | --: | --: | --: | --: | --- |"]
     for name in SETS:
         one = found[f"ndcg10_{name}"]
         if "said" in one:
-            lines.append(f"| {name} | {one['said']} | | | |")
-        else:
-            lines.append(f"| {name} | {one['queries']} | {one['fp32']:.4f} | {one['int8']:.4f} | {one['loss']:+.4f} |")
+            lines.append(f"| {name} | {one['said']} | | | | | |")
+            continue
+        losses = [
+            f"{told['loss']:+.4f} ({told['low']:+.4f} to {told['high']:+.4f})"
+            for told in (one["loss_bf16"], one["loss_int8"])
+        ]
+        lines.append(
+            f"| {name} | {one['queries']} | {one['fp32']:.4f} | {losses[0]} | {losses[1]} "
+            f"| {one['int8_over_bf16']:.2f}x | {_made_said(one['made'])} |"
+        )
     lines += ["", f"`vectune encode` on one text, cold, the graph cached: {found['cold_start_seconds']:.2f} s."]
     lines += ["", f"Peers' own backends: {_peers_said(found['peers'])}", "", f"Machine: {describe_machine()}."]
     return "\n".join(lines)
+
+
+def _made_said(made: dict[str, Any]) -> str:
+    return (
+        f"int8_loss {made['most_loss']:g}: {made['split']} layers in two parts, {made['kept']} in floating point, "
+        f"{made['dev_loss']:+.4f} lost on dev"
+    )
 
 
 def _peers_said(found: dict[str, Any]) -> str:

@@ -34,9 +34,9 @@ class Client:
 
 @dataclass
 class Tally:
-    """Milliseconds of each answer, with the moment it came, and how many there were of each status."""
+    """Of each answer the moment it came, its milliseconds and status, and how many there were of each status."""
 
-    times: list[tuple[float, float]] = field(default_factory=list)
+    times: list[tuple[float, float, int]] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     reused: int = 0
     closed: int = 0
@@ -119,7 +119,7 @@ class Load:
             return False
         now = time.perf_counter()
         status = int(client.received[9:12])
-        self.tally.times.append((now, (now - client.sent) * 1000))
+        self.tally.times.append((now, (now - client.sent) * 1000, status))
         self.tally.statuses[status] = self.tally.statuses.get(status, 0) + 1
         return True
 
@@ -138,19 +138,29 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
 
-def summary(tally: Tally, begin: float, seconds: float) -> dict[str, Any]:
-    """Rate and percentiles of the answers that came in the `seconds` after `begin`."""
-    times = [spent for moment, spent in tally.times if begin <= moment < begin + seconds]
+def _percentiles(times: list[float]) -> dict[str, float]:
     return {
         "requests": len(times),
-        "rate": len(times) / seconds,
         "p50": percentile(times, 0.50),
         "p95": percentile(times, 0.95),
         "p99": percentile(times, 0.99),
         "slowest": max(times, default=0.0),
+    }
+
+
+def summary(tally: Tally, begin: float, seconds: float) -> dict[str, Any]:
+    """Rate and percentiles of the answers that came in the `seconds` after `begin`."""
+    counted = [(spent, status) for moment, spent, status in tally.times if begin <= moment < begin + seconds]
+    times = [spent for spent, _ in counted]
+    return {
+        "rate": len(times) / seconds,
+        **_percentiles(times),
         "statuses": tally.statuses,
         "reused": tally.reused,
         "closed": tally.closed,
+        "by_status": {
+            status: _percentiles([spent for spent, found in counted if found == status]) for status in tally.statuses
+        },
     }
 
 

@@ -13,7 +13,13 @@ README = ROOT / "README.md"
 
 
 def write_section(name: str, content: str, page: Path = PAGE) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; the page must have the markers."""
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; the page must have the markers.
+
+    On a machine with a GPU the section is that of NAME_gpu, so that the CPU's figures stay.
+    """
+    import torch
+
+    name = f"{name}_gpu" if torch.cuda.is_available() else name
     text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if begin not in text or end not in text:
@@ -28,8 +34,9 @@ def describe_machine() -> str:
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"{_processor()}{gpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 

@@ -40,10 +40,10 @@ def measure(quick: bool, rounds: int) -> dict[str, Any]:
     from vectune.encode.open_encoder import open_encoder
     from vectune.encode.resolve import resolve_model
 
-    queries, documents, other = texts_to_time(quick)
+    queries, documents = texts_to_time(quick)
     found: dict[str, Any] = {"machine": describe_machine(), "rounds": rounds}
     with tempfile.TemporaryDirectory() as folder:
-        place = str(distilled(Path(folder) / "static", queries + documents + other))
+        place = str(distilled(Path(folder) / "static", queries + documents))
         base = SentenceTransformer(resolve_model(BASE).location, device="cpu")
         plain, ours = SentenceTransformer(place, device="cpu"), open_encoder(place)
         sides: dict[str, Encode] = {

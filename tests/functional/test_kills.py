@@ -34,6 +34,7 @@ def test_a_killed_run_ends_with_the_identical_losses(whole: Undisturbed, seed: i
 
 
 @pytest.mark.slow_kill
+@pytest.mark.timeout(3600)
 def test_thirty_killed_runs_end_with_the_identical_losses(whole: Undisturbed, tmp_path: Path) -> None:
     """The same for thirty moments; those in training and in the writing of a checkpoint are among them."""
     draw = random.Random(30)

@@ -34,6 +34,28 @@ def test_stays_light(name: str) -> None:
     assert not HEAVY & _loaded_by(_PROGRAMS[name])
 
 
+_ELSEWHERE = """
+import os, pkgutil, platform, importlib
+for name in ("sched_getaffinity", "sched_setaffinity", "pidfd_open", "posix_fadvise", "memfd_create"):
+    if hasattr(os, name):
+        delattr(os, name)
+platform.libc_ver = lambda *given, **more: ("", "")
+import vectune
+for module in pkgutil.walk_packages(vectune.__path__, "vectune."):
+    if "migrations" not in module.name and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from vectune.encode.allocator import keep_large_blocks
+from vectune.jobs.worker import default_threads
+assert keep_large_blocks() is False
+assert default_threads() >= 1
+"""
+
+
+def test_all_is_imported_where_linux_is_not() -> None:
+    """Without what Linux alone has in `os`, and without glibc, as on macOS, every module is imported all the same."""
+    assert "torch" in _loaded_by(_ELSEWHERE)
+
+
 def test_check_loads_no_torch(tiny_model_folder: Path, pairs: Path) -> None:
     """`check` counts a model's tokens without loading the model."""
     arguments = ["check", str(pairs), "--base", str(tiny_model_folder)]

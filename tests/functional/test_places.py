@@ -59,7 +59,7 @@ def _is_torchs(path: Path) -> bool:
     return path.name.startswith("torchinductor_") and not any(path.iterdir())
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "static"])
+@pytest.mark.parametrize("method", ["full", "lora", "static", "adapter"])
 def test_training_never_writes_outside_its_folder(tiny_model_folder: Path, tmp_path: Path, method: str) -> None:
     """Home, temporary folder, current folder, data and base are as before; Python itself wrote nowhere else."""
     runs = tmp_path / "runs"

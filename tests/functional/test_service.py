@@ -119,6 +119,23 @@ def test_printed_example_runs(service: Service, language: str, tmp_path: Path) -
     assert "32 dimensions" in last if language == "python" else len(json.loads(last)["data"][0]["embedding"]) == 8
 
 
+def test_session_of_the_readme_runs(service: Service, tmp_path: Path) -> None:
+    """The README's script, as it is but for the address, goes the whole circle."""
+    root = Path(__file__).parents[2]
+    section = (root / "README.md").read_text(encoding="utf-8").split("## As a service")[1].split("\n## ")[0]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    assert "http://127.0.0.1:8765/v1" in found[1]
+    script = tmp_path / "session.py"
+    script.write_text(found[1].replace("http://127.0.0.1:8765/v1", service.url), encoding="utf-8")
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith("ft:")
+    assert "32 dimensions" in last
+
+
 def test_job_that_is_cancelled(client: openai.OpenAI, tmp_path: Path) -> None:
     """A job that would take long ends soon after it is cancelled, and tells so by server-sent events."""
     file = client.files.create(file=write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(60)), purpose="fine-tune")

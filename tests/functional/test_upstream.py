@@ -104,6 +104,24 @@ def test_methods_without_weights_are_refused(client: openai.OpenAI) -> None:
     assert str(refused.value.param).endswith("hyperparameters.method")
 
 
+@pytest.mark.parametrize(
+    "row",
+    ['{{"text": "red{n} cat{m}", "label": "l{m}"}}', '{{"text1": "red{n}", "text2": "cat{m}", "score": 0.{m}}}'],
+)
+def test_rows_without_queries_have_no_adapter(client: openai.OpenAI, place: EmbeddingsEndpoint, row: str) -> None:
+    """Labelled rows and scored pairs have no side to move: the job fails with a sentence, and sends no text."""
+    lines = "\n".join(row.format(n=n, m=n % 4) for n in range(200)).encode()
+    file = client.files.create(file=("rows.jsonl", lines), purpose="fine-tune")
+    place.texts.clear()
+    job = client.fine_tuning.jobs.create(model=MODEL, training_file=file.id)
+    _until(lambda: client.fine_tuning.jobs.retrieve(job.id).status in ("succeeded", "failed"))
+    error = client.fine_tuning.jobs.retrieve(job.id).error
+    assert error is not None
+    assert "An adapter moves queries towards documents" in error.message
+    assert "pairs" in error.message
+    assert not place.texts
+
+
 def test_adapter_on_top_of_the_endpoint(
     client: openai.OpenAI, place: EmbeddingsEndpoint, service: Service, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ def command(
     path: Annotated[str | None, option(ExportConfig, "path", "--data", metavar="PATH")] = None,
     columns: Annotated[str | None, option(DataConfig, "columns", "--columns", metavar="ROLE=COLUMN,...")] = None,
     dims: Annotated[str | None, option(ExportConfig, "dims", "--dims", metavar="384,128,...")] = None,
+    trust_remote_code: Annotated[bool, option(ExportConfig, "trust_remote_code", "--trust-remote-code")] = False,
     no_certificate: Annotated[
         bool, typer.Option("--no-certificate", help="Measure nothing; the folder says that it is uncertified.")
     ] = False,
@@ -37,7 +38,8 @@ def command(
     """Write a model for another runtime, and certify what it lost: OpenVINO, ONNX, int8, token table, safetensors."""
     flags: dict[str, Any] = {
         "model": model, "format": form, "out": out, "path": path, "data.columns": parsing.columns(columns),
-        "dims": parsing.dims(dims), "certificate": False if no_certificate else None, **parsing.settings(settings),
+        "dims": parsing.dims(dims), "certificate": False if no_certificate else None,
+        "trust_remote_code": trust_remote_code or None, **parsing.settings(settings),
     }  # fmt: skip
     config = load_config(ExportConfig, config_file, flags)
     if dry_run:

@@ -24,6 +24,8 @@ class ExportConfig(Config):
     `safetensors` the folder that sentence-transformers loads."""
     out: Path
     """Folder to make."""
+    trust_remote_code: bool = False
+    """Let the model run Python code of its own; it runs with all your rights, so read it first."""
     path: str | None = None
     """Data that the certificate is measured on and int8 is calibrated on; by default the data of the run."""
     certificate: bool = True
@@ -41,6 +43,9 @@ class ExportConfig(Config):
     int8_loss: float = Field(0.001, ge=0, le=1)
     """Mean loss of cosine that int8 may cost, as predicted layer by layer: of those that hurt most, channels with
     outliers or all of the layer stay in floating point until no more is predicted. Less is truer and slower."""
+    int8_score_loss: float = Field(0.005, ge=0, le=1)
+    """Most that int8 may cost of the certificate's measure on dev: while more is measured, `int8_loss` is quartered
+    and the export made anew, twice at most. What the last one lost is in the certificate."""
     seed: int = Field(0, ge=0)
     """Seed of drawing the calibration texts."""
     data: DataConfig = DataConfig()

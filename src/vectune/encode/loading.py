@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
@@ -51,7 +52,8 @@ def load_model(
     _quiet()
     if not trust_remote_code and resolved.origin != "hub":
         refuse_custom_code(resolved.name, resolved.location)
-    options: dict[str, Any] = {"use_safetensors": True}
+    # Weights are held in fp32 whatever they were saved in: updates of training vanish in bf16's eight bits.
+    options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
     try:
         return SentenceTransformer(
             resolved.location, device=device, trust_remote_code=trust_remote_code, model_kwargs=options,

@@ -85,7 +85,10 @@ def _open_export(folder: Path, name: str, opening: Opening) -> Encoder:
         raise ConfigError(
             f"{name} was exported for {runtime}, not for {opening.backend}.", "Leave out --backend, or export it again."
         )
-    return open_export(folder, name, precision=opening.precision, max_tokens=opening.max_tokens)
+    return open_export(
+        folder, name, precision=opening.precision, max_tokens=opening.max_tokens,
+        trust_remote_code=opening.trust_remote_code,
+    )  # fmt: skip
 
 
 def _open_graph(folder: Path, runtime: CachedRuntime, name: str, opening: Opening, progress: Progress) -> Encoder:

@@ -135,10 +135,13 @@ class FileStore:
             rows = connection.execute(ordered.limit(limit + 1)).all()
         return page([_file(row) for row in rows], limit)
 
-    def get(self, project: str, name: str) -> StoredFile:
-        """The file of id `name`; NotFound when the project has none."""
+    def get(self, project: str, name: str, *, held: bool = False) -> StoredFile:
+        """The file of id `name`; NotFound when the project has none.
+
+        A job asks for files that are `held` for it: they stay until it is over, though they expire meanwhile.
+        """
         with self._database.session(write=False) as connection:
-            return _file(_row(connection, project, name))
+            return _file(_row(connection, project, name, held=held))
 
     def chunks(self, project: str, name: str) -> Iterator[bytes]:
         """The file's bytes in blocks; NotFound at once when the project has no such file."""
@@ -146,10 +149,10 @@ class FileStore:
             location = _row(connection, project, name).location
         return self._bytes.read(location)
 
-    def local(self, project: str, name: str) -> AbstractContextManager[Path]:
-        """A path on this machine that holds the file's bytes while the context lasts."""
+    def local(self, project: str, name: str, *, held: bool = False) -> AbstractContextManager[Path]:
+        """A path on this machine that holds the file's bytes while the context lasts; `held` as for `get`."""
         with self._database.session(write=False) as connection:
-            location = _row(connection, project, name).location
+            location = _row(connection, project, name, held=held).location
         return self._bytes.local(location)
 
     def delete(self, project: str, name: str) -> None:
@@ -184,7 +187,7 @@ class FileStore:
             status = {"status": PROCESSED if reason is None else ERROR, "status_details": reason}
             with self._database.session() as connection:
                 connection.execute(update(files).where(files.c.id == name).values(status))
-        return self.get(row.project, name)
+        return self.get(row.project, name, held=True)
 
     def _fault(self, row: Row[Any], progress: Progress | None) -> str | None:
         from vectune.data.check import check
@@ -217,9 +220,9 @@ def unexpired() -> Any:
     return or_(files.c.expires_at.is_(None), files.c.expires_at > int(time.time()))
 
 
-def _row(connection: Connection, project: str, name: str) -> Row[Any]:
-    wanted = select(files).where(files.c.id == name, files.c.project == project, unexpired())
-    row = connection.execute(wanted).first()
+def _row(connection: Connection, project: str, name: str, *, held: bool = False) -> Row[Any]:
+    wanted = select(files).where(files.c.id == name, files.c.project == project)
+    row = connection.execute(wanted if held else wanted.where(unexpired())).first()
     if row is None:
         raise _no_file(name)
     return row

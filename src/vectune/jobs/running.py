@@ -25,7 +25,7 @@ from vectune.jobs.hyperparameters import train_settings, unused
 from vectune.jobs.job import CANCELLED, RUNNING, Job
 from vectune.jobs.leases import Leases, Outcome
 from vectune.jobs.limits import JobLimits, refuse_long
-from vectune.jobs.models import MODELS, model_name
+from vectune.jobs.models import MODELS, base_place, model_name
 from vectune.jobs.refusals import LeaseLost, UnfitFile
 from vectune.jobs.results import METRICS, keep_results, remove_results, trained_tokens
 from vectune.jobs.run_events import RunEvents, verdict_event
@@ -59,6 +59,7 @@ def run_job(job: Job, shop: Workshop) -> None:
     answer nothing is decided: the lease ends, and a worker that the database answers goes on.
     """
     folder = shop.home / JOBS / job.id
+    job = replace(job, base=base_place(job.base, shop.home))
     names = {str(shop.home): "the server's folder"}
     if Path(job.base).is_absolute():
         names[job.base] = job.model
@@ -141,11 +142,11 @@ def _validate(job: Job, shop: Workshop, watch: Watch) -> None:
 
 def _file(job: Job, shop: Workshop, param: str, name: str) -> StoredFile:
     try:
-        return shop.files.get(job.project, name)
+        return shop.files.get(job.project, name, held=True)
     except NotFound as error:
         what = param.removesuffix("_file")
         raise UnfitFile(
-            f"The {what} file {name} is not there any more: it has expired or was deleted.",
+            f"The {what} file {name} is not there any more.",
             "Upload it again and create the job with the new file.",
             param,
         ) from error
@@ -166,7 +167,7 @@ def _paths(job: Job, shop: Workshop, names: dict[str, str], stack: ExitStack) ->
     ):  # fmt: skip
         if name is not None:
             file = _file(job, shop, param, name)
-            path = stack.enter_context(shop.files.local(job.project, name))
+            path = stack.enter_context(shop.files.local(job.project, name, held=True))
             names[str(path)] = file.filename
             refuse_long(path, param, shop.config)
             found[side] = path

@@ -26,6 +26,7 @@ from vectune.train.loop import Sink, Trained
 from vectune.train.losses.corpus_info_nce import corpus_info_nce
 from vectune.train.optimiser import build_optimiser, learning_rate
 from vectune.train.recipe import Recipe
+from vectune.train.row_names import listed
 
 EVALUATIONS = 40
 """Times that dev is scored over a whole training: it costs little beside a model's forward passes."""
@@ -105,8 +106,8 @@ class AdapterTrainer:
         """
         best, best_score, best_step, misses, step, loss = self._map.adapter(), -math.inf, 0, 0, 0, math.nan
         every = max(self.total_steps // EVALUATIONS, 1)
-        for step, edges in zip(range(1, self.total_steps + 1), self._batches(), strict=False):
-            loss = self._step(step, edges)
+        for step, batch in zip(range(1, self.total_steps + 1), self._batches(), strict=False):
+            loss = self._step(step, batch)
             if step % every and step < self.total_steps:
                 continue
             score = self._score()
@@ -120,31 +121,40 @@ class AdapterTrainer:
         return best, Trained(step, self.total_steps, best_step, found, loss, step < self.total_steps)
 
     def _batches(self) -> Iterator[Positions]:
-        """Edges [B, 2] of one step after the other, in a new order each epoch."""
-        edges, epoch = self._rows.edges, 0
+        """Positions [B] of the edges of one step after the other, in a new order each epoch."""
+        epoch = 0
         while True:
-            order = np.random.default_rng([self._config.seed, epoch]).permutation(len(edges))
+            order = np.random.default_rng([self._config.seed, epoch]).permutation(len(self._rows.edges))
             for start in range(0, len(order), self.recipe.batch_size):
-                yield edges[order[start : start + self.recipe.batch_size]]
+                yield order[start : start + self.recipe.batch_size]
             epoch += 1
 
-    def _step(self, step: int, edges: Positions) -> float:
+    def _step(self, step: int, batch: Positions) -> float:
         rate = learning_rate(step - 1, self.total_steps, self.recipe.learning_rate, self._config.warmup)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        loss = self._loss(edges, step)
+        loss = self._loss(self._rows.edges[batch], step)
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(f"The loss became {value} at step {step}.", "Lower --learning-rate.")
+        self._refuse(step, batch, "loss", value)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._map.parameters(), self._config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._map.parameters(), self._config.clip)
+        self._refuse(step, batch, "gradient's norm", float(norm))
         self._optimiser.step()
         self._around.progress.advance(1, loss=value)
         if self._around.sink:
             epoch = round(step / self._steps_an_epoch, 4)
             self._around.sink.write("train", step=step, epoch=epoch, loss=value, learning_rate=rate)
         return value
+
+    def _refuse(self, step: int, batch: Positions, what: str, value: float) -> None:
+        """TrainingError with the batch's rows when `value` is no number; the map has not moved then."""
+        if not math.isfinite(value):
+            names = [self._rows.names[edge] for edge in batch.tolist()]
+            raise TrainingError(
+                f"The {what} became {value} at step {step}, in the batch of these rows: {listed(names)}.",
+                "Look at these rows, or lower --learning-rate.",
+            )
 
     def _loss(self, edges: Positions, step: int) -> Tensor:
         """InfoNCE over the step's documents, averaged over the Matryoshka sizes."""

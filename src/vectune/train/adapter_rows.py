@@ -25,6 +25,7 @@ marked (Moreira et al., NV-Retriever, 2024, arXiv 2407.15831)."""
 @dataclass(frozen=True, eq=False)
 class AdapterRows:
     """Distinct `queries` and `documents` as texts, and `edges` int64 [E, 2]: query and relevant document by position.
+    `names[e]` is `QUERY_ID DOCUMENT_ID` of the first row that edge e came from.
 
     `known[q]` are the documents relevant for query q, `given[q]` its hard negatives. Documents are those of the train
     rows alone: nothing is learnt from the documents of dev and test.
@@ -33,6 +34,7 @@ class AdapterRows:
     queries: tuple[str, ...]
     documents: tuple[str, ...]
     edges: Positions
+    names: tuple[str, ...]
     known: tuple[Positions, ...]
     given: tuple[Positions, ...]
 
@@ -42,19 +44,20 @@ def adapter_rows(data: Dataset) -> AdapterRows:
     if not isinstance(data, Retrieval):
         raise ConfigError(
             f"An adapter moves queries towards documents, and {data.kind.value} data has neither.",
-            "Use --method lora or full for it.",
+            "Give pairs or triplets, or tune a base whose weights are here by lora or full.",
         )
     queries: dict[str, int] = {}
     documents: dict[str, int] = {}
-    known: dict[int, dict[int, None]] = {}
+    known: dict[int, dict[int, str]] = {}
     given: dict[int, dict[int, None]] = {}
     for name, grades in data.qrels.items():
         relevant = [document for document, grade in grades.items() if grade > 0]
         if not relevant:
             continue
         query = queries.setdefault(data.queries[name], len(queries))
-        numbers = (documents.setdefault(data.corpus[document], len(documents)) for document in relevant)
-        known.setdefault(query, {}).update(dict.fromkeys(numbers))
+        for document in relevant:
+            number = documents.setdefault(data.corpus[document], len(documents))
+            known.setdefault(query, {}).setdefault(number, f"{name} {document}")
         negatives = (data.corpus[document] for document in data.negatives.get(name, ()))
         given.setdefault(query, {}).update(dict.fromkeys(documents.setdefault(d, len(documents)) for d in negatives))
     edges = [(query, document) for query, found in known.items() for document in found]
@@ -64,6 +67,7 @@ def adapter_rows(data: Dataset) -> AdapterRows:
         tuple(queries),
         tuple(documents),
         np.array(edges, dtype=np.int64),
+        tuple(name for found in known.values() for name in found.values()),
         tuple(np.array(list(known[query]), dtype=np.int64) for query in range(len(queries))),
         tuple(np.array([d for d in given[q] if d not in known[q]], dtype=np.int64) for q in range(len(queries))),
     )

@@ -103,7 +103,7 @@ def attend(
 
     Whatever is not plain attention over short texts in bf16 goes to torch's own function.
     """
-    if not _plain(module, query, key, attention_mask, settings):
+    if not _plain(module, query, key, value, attention_mask, settings):
         given: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
         return given
     hidden = None if attention_mask is None else ~attention_mask
@@ -112,7 +112,9 @@ def attend(
     return attended.transpose(1, 2), None
 
 
-def _plain(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, settings: dict[str, Any]) -> bool:
+def _plain(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, settings: dict[str, Any]
+) -> bool:
     causal = settings.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     return (
@@ -120,6 +122,7 @@ def _plain(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, s
         and query.dtype == torch.bfloat16
         and query.device.type == "cpu"
         and query.shape[1] == key.shape[1]
+        and query.shape[-1] == value.shape[-1]
         and key.shape[2] <= LONGEST
         and (mask is not None or not causal)
         and (mask is None or (mask.dtype == torch.bool and mask.ndim == 4 and mask.shape[1] == 1))

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vectune.config import ExportConfig, TrainConfig
 from vectune.encode.allocator import keep_large_blocks
-from vectune.encode.encoder import Encoder
-from vectune.encode.export.folder import library_versions, needs_calibration, write_export
+from vectune.encode.export.folder import needs_calibration
 from vectune.encode.export.int8 import Calibration
-from vectune.encode.export.manifest import PARITY_FILE, is_export, write_manifest
+from vectune.encode.export.manifest import is_export
 from vectune.encode.loading import load_encoder
-from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder
 from vectune.errors import ModelError, UsageError
 from vectune.monitor.progress import Progress
 from vectune.records import Role, Splits
-from vectune.store.atomic import folder_aside, refuse_occupied, write_text
+from vectune.store.atomic import folder_aside, refuse_occupied
 from vectune.train.distil_static import TableShape, distil
-from vectune.workflows.export_data import calibration_texts, export_splits, parity_data, run_config
-from vectune.workflows.parity import Parity, measure_parity
-from vectune.workflows.run_files import fingerprint_of
+from vectune.workflows.certificate import Measuring, Subject, write_certified
+from vectune.workflows.export_data import calibration_texts, export_splits, run_config
+from vectune.workflows.parity import Parity
 
 
 @dataclass(frozen=True)
@@ -63,26 +60,15 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
     if config.certificate or needs_calibration(config.format) or static:
         named, splits = export_splits(config, encoder, encoder.max_tokens, progress)
     made = _distilled(encoder, splits, config, progress) if static and splits else encoder
+    subject = Subject(made, source if made is encoder else None, _calibration(encoder, splits, config))
     with folder_aside(config.out) as folder:
-        progress.stage("export")
-        origin = source if made is encoder else None
-        manifest = write_export(made, origin, folder, config.format, _calibration(encoder, splits, config))
         parity = None
         if config.certificate:
             assert splits is not None
-            parity, precision = _certify(folder, config, splits, progress)
-            content = {
-                **parity.as_json(),
-                "data": named,
-                "fingerprint": fingerprint_of(splits),
-                "format": config.format,
-                "model": manifest.model,
-                "revision": manifest.revision,
-                "precision": precision,
-                "versions": library_versions(),
-            }
-            write_text(folder / PARITY_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-            write_manifest(replace(manifest, certified=True), folder)
+            parity = write_certified(subject, folder, config, Measuring(splits, named, progress))
+        else:
+            progress.stage("export")
+            subject.write(folder, config.format)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return ExportReport(config.out, config.format, size / 1e6, parity)
 
@@ -92,7 +78,7 @@ def _trained(config: ExportConfig) -> tuple[SentenceEncoder, Path]:
     source = Path(resolve_model(config.model).location)
     if is_export(source):
         raise UsageError(f"{config.model} is an export already.", "Name the model that it was made of.")
-    encoder = load_encoder(config.model, precision="fp32")
+    encoder = load_encoder(config.model, precision="fp32", trust_remote_code=config.trust_remote_code)
     if not source.is_dir():
         source = Path(resolve_model(config.model).location)
     return encoder, source
@@ -120,14 +106,3 @@ def _calibration(encoder: SentenceEncoder, splits: Splits | None, config: Export
             tokens.ids[start:stop].tolist() for start, stop in zip(tokens.offsets, tokens.offsets[1:], strict=False)
         ]
     return Calibration(ids, config.smoothing, config.int8_loss)
-
-
-def _certify(folder: Path, config: ExportConfig, splits: Splits, progress: Progress) -> tuple[Parity, str]:
-    """Judge the folder as it will be used against the model in fp32, both with the adapter if there is one.
-
-    Also the arithmetic that the export was measured in, which is that of this machine.
-    """
-    trained: Encoder = open_encoder(config.model, Opening(backend="torch", precision="fp32"), progress)
-    exported = open_encoder(str(folder), progress=progress)
-    precision = getattr(getattr(exported, "base", exported), "precision", "fp32")
-    return measure_parity(trained, exported, parity_data(config, splits), progress), str(precision)

@@ -41,6 +41,11 @@ class Parity:
     measure: str
     dims: Mapping[int, Loss]
 
+    @property
+    def loss(self) -> float:
+        """What was lost of the measure at the full size."""
+        return self.dims[max(self.dims)].loss
+
     def as_json(self) -> dict[str, Any]:
         """The content of parity.json that was measured."""
         return {
@@ -66,10 +71,11 @@ class ParityData:
 def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progress: Progress) -> Parity:
     """Judge both on dev and compare every vector that this took.
 
+    A `trained` that is Remembering is asked for no text twice, however many exports it is compared with.
     Raises DataError when dev is too small for the deciding measure.
     """
     measure = decisive_measure(data.dev, data.config)
-    kept = {"trained model": _Kept(trained), "export": _Kept(exported)}
+    kept = {"trained model": Remembering.of(trained), "export": Remembering(exported)}
     scores: list[dict[int, float]] = []
     for name, encoder in kept.items():
         dims = tuple(dim for dim in data.dims if dim < min(trained.dim, exported.dim))
@@ -89,7 +95,7 @@ def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progre
     losses = {there: Loss(ours[here], theirs[there], ours[here] - theirs[there]) for here, there in paired}
     cosines = _cosines(*kept.values()) if trained.dim == exported.dim else None
     return Parity(
-        texts=len(kept["trained model"].vectors),
+        texts=len(kept["export"].vectors),
         units=len(data.dev),
         cosine_min=None if cosines is None else float(cosines.min()),
         cosine_mean=None if cosines is None else float(cosines.mean()),
@@ -98,8 +104,8 @@ def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progre
     )
 
 
-class _Kept:
-    """An encoder that remembers what it was asked: the texts that were judged are the ones that are compared."""
+class Remembering:
+    """An encoder that keeps what it was asked: the texts that were judged are the ones that are compared."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -107,19 +113,28 @@ class _Kept:
         self.dim = encoder.dim
         self.vectors: dict[tuple[Role, str], Vectors] = {}
 
+    @classmethod
+    def of(cls, encoder: Encoder) -> Remembering:
+        """`encoder` itself if it remembers already."""
+        return encoder if isinstance(encoder, Remembering) else cls(encoder)
+
     def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
         """See Encoder."""
-        vectors = self._encoder.encode(texts, role, progress)
-        self.vectors.update(((role, text), vector) for text, vector in zip(texts, vectors, strict=True))
-        return vectors
+        new = [text for text in dict.fromkeys(texts) if (role, text) not in self.vectors]
+        if new:
+            vectors = self._encoder.encode(new, role, progress)
+            self.vectors.update(((role, text), vector) for text, vector in zip(new, vectors, strict=True))
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        return np.stack([self.vectors[role, text] for text in texts])
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See Encoder."""
         return self._encoder.count_tokens(texts)
 
 
-def _cosines(trained: _Kept, exported: _Kept) -> Vectors:
-    texts = list(trained.vectors)
+def _cosines(trained: Remembering, exported: Remembering) -> Vectors:
+    texts = list(exported.vectors)
     ours = np.stack([trained.vectors[text] for text in texts])
     theirs = np.stack([exported.vectors[text] for text in texts])
     return np.asarray(np.einsum("nd,nd->n", ours, theirs), dtype=np.float32)

@@ -1,8 +1,20 @@
 from __future__ import annotations
 
+import ctypes
 import platform
 import subprocess
 import sys
+
+import pytest
+
+from vectune.encode.allocator import keep_large_blocks
+
+
+def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the C library is not glibc (musl, macOS) nothing is loaded or set."""
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("it was touched"))
+    assert keep_large_blocks() is False
 
 
 def test_glibc_takes_the_settings() -> None:

@@ -12,10 +12,12 @@ from sentence_transformers import SentenceTransformer
 
 from tests.fakes.custom_model import save_custom_module, save_custom_transformer
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
-from vectune.config import TuneConfig
+from vectune.config import ExportConfig, TuneConfig
 from vectune.encode.custom_code import copy_code, custom_code
 from vectune.encode.loading import load_encoder
 from vectune.errors import ModelError
+from vectune.monitor.progress import Silent
+from vectune.workflows.export import export
 from vectune.workflows.tune import tune
 
 BOTH = pytest.mark.parametrize("save", [save_custom_module, save_custom_transformer])
@@ -55,6 +57,21 @@ def test_tuned_model_brings_its_code_along(tmp_path: Path, save: Save) -> None:
     loaded = SentenceTransformer(str(run.model), device="cpu", trust_remote_code=True)
     again = load_encoder(str(run.model), precision="fp32", trust_remote_code=True)
     np.testing.assert_allclose(loaded.encode(["red1 dog2"]), again.encode(["red1 dog2"]), atol=1e-6)
+
+
+@BOTH
+def test_export_runs_code_when_allowed_alone(tmp_path: Path, save: Save) -> None:
+    """`vectune export` refuses such a model too, and takes it, certificate and all, once it is trusted."""
+    folder = save(tmp_path / "custom", tmp_path / "mark")
+    data = write_jsonl(tmp_path / "pairs.jsonl", overlapping_pairs(60))
+    config = ExportConfig(model=str(folder), format="safetensors", out=tmp_path / "out", path=str(data))
+    with pytest.raises(ModelError, match="brings Python code of its own"):
+        export(config, Silent())
+    assert not (tmp_path / "out").exists()
+    done = export(config.model_copy(update={"trust_remote_code": True}), Silent())
+    assert done.parity is not None
+    assert done.parity.cosine_min is not None
+    assert done.parity.cosine_min > 0.99
 
 
 def test_plain_model_names_no_code(tiny_model_folder: Path, tmp_path: Path) -> None:

@@ -15,6 +15,22 @@ def test_what_is_wanted_is_taken() -> None:
     assert resolve_precision("auto", torch.device("meta")) == "fp32"
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({}, "fp32"),
+        ({"avx512_bf16": False, "avx512_f": True}, "fp32"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({"bf16": True}, "bf16"),
+    ],
+)
+def test_the_processor_decides(monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], precision: str) -> None:
+    """Without bf16 instructions (x86 or Arm) a CPU works in fp32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert resolve_precision("auto", torch.device("cpu")) == precision
+
+
 @pytest.mark.parametrize(("precision", "product"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_products_run_in_the_precision(precision: str, product: torch.dtype) -> None:
     """Matrix products run in it, weights stay as they are, and after the context all is as before."""

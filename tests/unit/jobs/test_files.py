@@ -76,6 +76,7 @@ def test_expired_file_is_gone(stores: Stores) -> None:
     assert stores.files.list(PROJECT).data == ()
     with pytest.raises(NotFound):
         stores.files.get(PROJECT, name)
+    assert stores.files.get(PROJECT, name, held=True).id == name
 
 
 def test_deleted_file_is_gone(stores: Stores) -> None:

@@ -19,7 +19,7 @@ from vectune.encode.loading import load_encoder
 from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import CANCELLED, Job, NewJob
 from vectune.jobs.leases import Leases
-from vectune.jobs.refusals import DatabaseAway
+from vectune.jobs.refusals import DatabaseAway, NotFound
 from vectune.jobs.running import Workshop, run_job, tune_config
 from vectune.jobs.watch import Deadline
 
@@ -204,16 +204,27 @@ def test_adapter_has_none_and_succeeds(stores: Stores) -> None:
     assert stores.jobs.checkpoints(PROJECT, job.id).data == ()
 
 
-def test_file_that_expired_is_named(stores: Stores) -> None:
-    """A file may expire while its job waits: the error names it and its parameter, and says what to do."""
+def test_file_that_expires_is_held_for_its_job(stores: Stores) -> None:
+    """A file may expire while its job waits or is at work: the job was accepted with it, and has it to its end."""
+    train, dev = stores.upload(overlapping_pairs(60)), stores.upload(overlapping_pairs(30))
+    job = stores.jobs.create(PROJECT, NewJob(ALIAS, train.id, dev.id, check({"n_epochs": 1})))
+    with stores.database.session() as connection:
+        connection.exec_driver_sql(f"UPDATE files SET expires_at = {int(time.time()) - 5}")
+    assert run(stores).status == "succeeded"
+    assert stores.jobs.get(PROJECT, job.id).validation_file == dev.id
+    with pytest.raises(NotFound):  # for everybody else it is gone
+        stores.files.get(PROJECT, dev.id)
+
+
+def test_file_that_is_gone_is_named(stores: Stores) -> None:
+    """The row is not there, though nothing of ours removes it: the error names the file and its parameter."""
     train, dev = stores.upload(overlapping_pairs(30)), stores.upload(overlapping_pairs(10))
     job = stores.jobs.create(PROJECT, NewJob(ALIAS, train.id, dev.id, check({})))
     with stores.database.session() as connection:
-        connection.exec_driver_sql(f"UPDATE files SET expires_at = {int(time.time()) - 5} WHERE id = '{dev.id}'")
+        connection.exec_driver_sql(f"DELETE FROM files WHERE id = '{dev.id}'")
     error = dict(run(stores).error or {})
     assert (error["code"], error["param"]) == ("invalid_training_file", "validation_file")
     assert dev.id in error["message"]
-    assert "expired" in error["message"]
     assert not (stores.home / "jobs" / job.id).exists()
 
 

@@ -131,8 +131,23 @@ def test_a_loss_that_is_no_number_stops_training() -> None:
     """Vectors that are not finite end in an error that says so."""
     queries, documents = _vectors(TRAIN)
     config = TrainConfig(method="adapter")
-    with pytest.raises(TrainingError, match="The loss became nan at step 1"):
+    with pytest.raises(TrainingError, match="The loss became nan at step 1") as stopped:
         AdapterTrainer(TRAIN, queries * np.nan, documents, config, AdapterSurroundings()).run()
+    named = stopped.value.message.split("rows: ")[1].rstrip(".").split(", ")
+    assert len(named) == adapter_recipe(config, len(TRAIN.edges)).batch_size
+    assert set(named) <= set(TRAIN.names)
+
+
+def test_a_gradient_that_is_no_number_stops_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finite loss whose gradient overflows: the rows are named, and the map has not moved."""
+    queries, documents = _vectors(TRAIN)
+    trainer = AdapterTrainer(TRAIN, queries, documents, TrainConfig(method="adapter"), AdapterSurroundings())
+    weights = list(trainer._map.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    weights[0].register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match=r"gradient's norm became .* rows: q"):
+        trainer.run()
+    assert all(bool((weight == known).all()) for weight, known in zip(weights, before, strict=True))
 
 
 def test_other_positives_of_a_query_are_not_its_negatives() -> None:

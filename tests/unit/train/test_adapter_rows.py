@@ -32,6 +32,10 @@ def test_rows_hold_each_text_once() -> None:
     assert {(rows.queries[q], rows.documents[d]) for q, d in rows.edges} == {
         ("red", "cat"), ("red", "dog"), ("red", "rain"), ("blue", "sun"),
     }  # fmt: skip
+    told = [name.split() for name in rows.names]
+    assert [(DATA.queries[query], DATA.corpus[document]) for query, document in told] == [
+        (rows.queries[q], rows.documents[d]) for q, d in rows.edges
+    ]
 
 
 def test_a_known_positive_is_no_negative() -> None:

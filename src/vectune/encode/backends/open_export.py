@@ -12,11 +12,17 @@ from vectune.encode.export.manifest import read_manifest
 
 
 def open_export(
-    folder: Path, name: str, *, precision: EncodePrecision = "auto", max_tokens: int | None = None
+    folder: Path,
+    name: str,
+    *,
+    precision: EncodePrecision = "auto",
+    max_tokens: int | None = None,
+    trust_remote_code: bool = False,
 ) -> Encoder:
     """The model in `folder`, ready to encode; ModelError when its files or its runtime are missing.
 
-    `precision` is that of the arithmetic around int8 products too. onnxruntime has fp32 alone on a CPU.
+    `precision` is that of the arithmetic around int8 products too. onnxruntime has fp32 alone on a CPU. Only weights
+    (safetensors) can have Python code of their own, which runs with `trust_remote_code`.
     """
     manifest = read_manifest(folder)
     if manifest.runtime == "static":
@@ -24,7 +30,9 @@ def open_export(
     if manifest.runtime == "torch":
         from vectune.encode.loading import load_encoder
 
-        return load_encoder(str(folder), precision=precision, max_tokens=max_tokens)
+        return load_encoder(
+            str(folder), precision=precision, max_tokens=max_tokens, trust_remote_code=trust_remote_code
+        )
     session: Session
     if manifest.runtime == "openvino":
         from vectune.encode.backends.openvino import OpenvinoSession

@@ -12,12 +12,13 @@ from typing import Any
 from vectune.config.export import ExportFormat
 from vectune.encode.adapted import ADAPTER_FILE
 from vectune.encode.adapted import MANIFEST_FILE as ADAPTER_MANIFEST
+from vectune.encode.custom_code import copy_code, custom_code
 from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest, Runtime, write_manifest
 from vectune.encode.export.onnx_graph import write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
 from vectune.encode.export.outliers import split_layers
-from vectune.encode.export.sensitivity import plan_int8
+from vectune.encode.export.sensitivity import Sensitivity
 from vectune.encode.loading import save_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, read_space, space_of, write_space
@@ -73,11 +74,13 @@ def write_export(
     folder: Path,
     form: ExportFormat,
     calibration: Calibration | None = None,
+    sensitivity: Sensitivity | None = None,
 ) -> Manifest:
     """Fill the empty `folder` with `encoder` in the format `form`, and give back its manifest.
 
     `source` is the folder that the encoder was loaded from: an adapter and the space are taken along from there. It is
-    None for an encoder that was made just now, which only formats with weights take. int8 formats need `calibration`.
+    None for an encoder that was made just now, which only formats with weights take. int8 formats need `calibration`,
+    and measure `sensitivity` on it where the caller has not.
     Raises ModelError when the model does not fit the format.
     """
     way = _WAYS[form]
@@ -87,12 +90,14 @@ def write_export(
     elif calibration is None:
         raise ModelError(f"{form} needs texts to be calibrated on.", "Give training data with --data.")
     else:
-        plan = plan_int8(encoder, calibration.token_ids, calibration.smoothing, calibration.most_loss)
+        measured = sensitivity or Sensitivity(encoder, calibration.token_ids, calibration.smoothing)
+        plan = measured.plan(calibration.most_loss)
         with split_layers(encoder.model, plan.split):
             file = way.write(encoder, folder)
         way.quantise(folder / file, calibration, plan.in_floating_point)
         told = {
-            "texts": len(calibration.token_ids), "smoothing": calibration.smoothing, "kept": list(plan.kept),
+            "texts": len(calibration.token_ids), "smoothing": calibration.smoothing,
+            "most_loss": calibration.most_loss, "predicted_loss": plan.predicted, "kept": list(plan.kept),
             "split": {name: list(channels) for name, channels in plan.split.items()},
         }  # fmt: skip
     if file:
@@ -101,6 +106,8 @@ def write_export(
             raise ModelError(f"{encoder.name} has no tokenizer.json.", "Export it as safetensors.")
     if source is not None:
         _take_along(source, folder)
+        if custom_code(folder):
+            copy_code(source, folder)
     if not file and not (folder / SPACE_FILE).is_file():
         write_space(space_of(encoder, folder), folder)
     manifest = _manifest(encoder, source or folder, form, file)

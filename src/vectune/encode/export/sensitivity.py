@@ -64,20 +64,28 @@ class Plan:
         return (*self.kept, *(f"{name}.{SIDE}" for name in self.split))
 
 
-def plan_int8(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float, most_loss: float) -> Plan:
-    """As few layers taken apart, and then as few kept, as bring the predicted mean loss of cosine (1 - cosine) of
-    `encoder`'s vectors to `most_loss` or below.
+class Sensitivity:
+    """What each linear layer of `encoder` loses in int8; measured once, and asked for as many plans as one likes.
 
-    `token_ids` are calibration texts, of which a few, evenly spread, are encoded for each layer.
+    `token_ids` are calibration texts, of which a few, evenly spread, are encoded for each layer; `smoothing` is
+    SmoothQuant's alpha, 0 to 1.
     """
-    with _trial(encoder, token_ids) as trial:
-        losses = {name: trial.loss(name, smoothing, ()) for name in trial.ranges}
-        left, split = sum(losses.values()), dict[str, tuple[int, ...]]()
-        for name, loss in sorted(losses.items(), key=lambda item: -item[1]):
+
+    def __init__(self, encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float) -> None:
+        self._smoothing = smoothing
+        self._trial = _trial(encoder, token_ids)
+        self._losses = {name: self._trial.loss(name, smoothing, ()) for name in self._trial.ranges}
+        self._mended: dict[str, tuple[tuple[int, ...], float]] = {}
+
+    def plan(self, most_loss: float) -> Plan:
+        """As few layers taken apart, and then as few kept, as bring the predicted mean loss of cosine (1 - cosine) of
+        the vectors to `most_loss` or below."""
+        losses, split = dict(self._losses), dict[str, tuple[int, ...]]()
+        left = sum(losses.values())
+        for name, loss in sorted(self._losses.items(), key=lambda item: -item[1]):
             if left <= most_loss or loss <= most_loss * _WORTHWHILE:
                 break
-            channels = trial.outliers(name, smoothing)
-            mended = trial.loss(name, smoothing, channels) if channels else loss
+            channels, mended = self._apart(name)
             if loss - mended > most_loss * _WORTHWHILE:
                 split[name] = channels
                 losses[name] = mended
@@ -89,7 +97,15 @@ def plan_int8(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoo
             kept.append(name)
             split.pop(name, None)
             left -= loss
-    return Plan(tuple(kept), split, max(left, 0.0))
+        return Plan(tuple(kept), split, max(left, 0.0))
+
+    def _apart(self, name: str) -> tuple[tuple[int, ...], float]:
+        """The layer's channels with outliers, and what it loses without them; the loss as it was if it has none."""
+        if name not in self._mended:
+            channels = self._trial.outliers(name, self._smoothing)
+            loss = self._trial.loss(name, self._smoothing, channels) if channels else self._losses[name]
+            self._mended[name] = channels, loss
+        return self._mended[name]
 
 
 @dataclass(frozen=True)
@@ -121,8 +137,7 @@ class _Trial:
         return tuple(sorted(int(channel) for channel in torch.topk(widths, _APART).indices))
 
 
-@contextmanager
-def _trial(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]]) -> Iterator[_Trial]:
+def _trial(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]]) -> _Trial:
     layers = {name: module for name, module in encoder.model.named_modules() if isinstance(module, nn.Linear)}
     places = np.unique(np.linspace(0, len(token_ids) - 1, min(_TEXTS, len(token_ids))).astype(np.int64))
     tokens = pack([token_ids[place] for place in places])
@@ -134,7 +149,7 @@ def _trial(encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]]) -> Iter
 
     with _watched(layers) as ranges:
         exact = encode()
-    yield _Trial(layers, ranges, exact, encode)
+    return _Trial(layers, ranges, exact, encode)
 
 
 @contextmanager

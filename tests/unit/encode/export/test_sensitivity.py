@@ -13,7 +13,7 @@ from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_open
 from vectune.encode.export.onnx_graph import ONNX_FILE, write_onnx
 from vectune.encode.export.openvino_graph import OPENVINO_FILE, write_openvino
 from vectune.encode.export.openvino_library import load_openvino
-from vectune.encode.export.sensitivity import plan_int8
+from vectune.encode.export.sensitivity import Sensitivity
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 
@@ -40,9 +40,10 @@ def _ids(encoder: SentenceEncoder) -> list[list[int]]:
 def test_an_outlier_is_taken_apart_and_its_layer_stays_in_int8(encoder: SentenceEncoder) -> None:
     """Of the layer whose input has one huge channel, that channel is split off; nothing has to be kept for it."""
     ids = _ids(encoder)
-    all_in_int8 = plan_int8(encoder, ids, 0.0, most_loss=1.0)
+    sensitivity = Sensitivity(encoder, ids, 0.0)
+    all_in_int8 = sensitivity.plan(1.0)
     assert (all_in_int8.split, all_in_int8.kept) == ({}, ())
-    plan = plan_int8(encoder, ids, 0.0, most_loss=all_in_int8.predicted / 4)
+    plan = sensitivity.plan(all_in_int8.predicted / 4)
     assert 3 in plan.split[_BAD]
     assert _BAD not in plan.kept
     assert plan.predicted <= all_in_int8.predicted / 4
@@ -51,16 +52,27 @@ def test_an_outlier_is_taken_apart_and_its_layer_stays_in_int8(encoder: Sentence
 
 def test_what_splitting_does_not_mend_is_kept(encoder: SentenceEncoder) -> None:
     """With no loss allowed, layers that lose even when split stay in floating point, and none is both."""
-    plan = plan_int8(encoder, _ids(encoder), 0.0, most_loss=0.0)
+    plan = Sensitivity(encoder, _ids(encoder), 0.0).plan(0.0)
     assert plan.kept
     assert set(plan.kept).isdisjoint(plan.split)
     assert plan.predicted == pytest.approx(0.0, abs=1e-12)
 
 
+def test_plans_do_not_disturb_each_other(encoder: SentenceEncoder) -> None:
+    """Asked in any order, the same plan comes for the same loss; less loss never leaves more in int8."""
+    ids = _ids(encoder)
+    sensitivity = Sensitivity(encoder, ids, 0.0)
+    limits = [1.0, 1e-4, 1e-6, 0.0]
+    plans = [sensitivity.plan(limit) for limit in limits]
+    assert [sensitivity.plan(limit) for limit in reversed(limits)] == plans[::-1]
+    assert [Sensitivity(encoder, ids, 0.0).plan(limit) for limit in limits] == plans
+    assert sorted(len(plan.kept) for plan in plans) == [len(plan.kept) for plan in plans]
+
+
 def test_vectors_are_as_before_afterwards(encoder: SentenceEncoder) -> None:
     """The hooks are gone: the model is not changed by having been looked at."""
     before = encoder.encode(CALIBRATION)
-    plan_int8(encoder, _ids(encoder), 0.5, 1e-5)
+    Sensitivity(encoder, _ids(encoder), 0.5).plan(1e-5)
     assert (encoder.encode(CALIBRATION) == before).all()
 
 

@@ -1,0 +1,52 @@
+"""A model is loaded as it should be worked with, whatever it was saved as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+
+from tests.fakes.word_rows import overlapping_pairs, write_jsonl
+from vectune.config import TuneConfig
+from vectune.encode.loading import load_encoder
+from vectune.workflows.tune import tune
+
+
+@pytest.fixture(params=[torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def half(request: pytest.FixtureRequest, tiny_model_folder: Path, tmp_path: Path) -> Path:
+    """The tiny model saved in two bytes a weight."""
+    model = SentenceTransformer(str(tiny_model_folder), device="cpu")
+    model.to(request.param)
+    model[0].auto_model.config.dtype = request.param
+    model.save_pretrained(str(tmp_path / "half"), create_model_card=False)
+    (weights,) = (tmp_path / "half").rglob("model.safetensors")
+    assert {tensor.dtype for tensor in load_file(weights).values()} == {request.param}
+    return tmp_path / "half"
+
+
+def test_weights_saved_in_two_bytes_are_held_in_four(half: Path) -> None:
+    """fp32 means fp32: the weights are those of the file, in single precision."""
+    weights = {
+        name: weight.dtype for name, weight in load_encoder(str(half), precision="fp32").model.named_parameters()
+    }
+    assert weights
+    assert set(weights.values()) == {torch.float32}
+
+
+def test_training_moves_weights_saved_in_two_bytes(half: Path, tmp_path: Path) -> None:
+    """Norm weights near 1 move by less than bf16 can tell: in fp32 they move, and are saved so."""
+    data = write_jsonl(tmp_path / "pairs.jsonl", overlapping_pairs(60))
+    settings = {"epochs": 1, "threads": 1, "precision": "bf16", "interpolation": [1.0]}
+    config = {"path": str(data), "base": str(half), "out": tmp_path / "run", "train": settings}
+    run = tune(TuneConfig.model_validate(config | {"evaluate": {"general": False}}))
+    (saved,) = run.model.rglob("model.safetensors")
+    (before,) = half.rglob("model.safetensors")
+    norms = {name: tensor for name, tensor in load_file(saved).items() if name.endswith("LayerNorm.weight")}
+    known = load_file(before)
+    assert norms
+    assert all(tensor.dtype == torch.float32 for tensor in norms.values())
+    moved = [bool((tensor != known[name].float()).any()) for name, tensor in norms.items()]
+    assert any(moved)
