@@ -15,7 +15,7 @@ from vectune.encode.loading import load_encoder
 from vectune.encode.open_adapted import open_model
 from vectune.monitor.progress import Progress, Silent
 from vectune.workflows.check import check_data
-from vectune.workflows.evaluate import Judged, evaluate
+from vectune.workflows.evaluate import Evaluation, evaluate
 from vectune.workflows.tune import Hands, Run
 from vectune.workflows.tune import tune as tune_workflow
 
@@ -39,7 +39,7 @@ def tune(
     return tune_workflow(config, Hands(progress or Silent(), stop, resume))
 
 
-def judge(model: str | Path, path: str | Path, *, against: Sequence[str] = (), **settings: Any) -> Judged:
+def judge(model: str | Path, path: str | Path, *, against: Sequence[str] = (), **settings: Any) -> Evaluation:
     """Judge `model` on the data at `path` beside BM25 and the models `against`; the first of them is the base.
 
     `settings` are the fields of JudgeConfig. Nothing is written unless `out` is given.

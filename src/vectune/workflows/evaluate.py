@@ -28,7 +28,7 @@ from vectune.workflows.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """The content of verdict.json, where it lies if it was written, and the exit status that goes with it."""
 
     verdict: dict[str, Any]
@@ -36,7 +36,7 @@ class Judged:
     exit_status: int
 
 
-def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
+def evaluate(config: JudgeConfig, progress: Progress) -> Evaluation:
     """Judge `config.model` on one split of the data; the first of `config.against` is the base of the verdict."""
     if config.out is not None:
         refuse_occupied(config.out)
@@ -56,11 +56,11 @@ def evaluate(config: JudgeConfig, progress: Progress) -> Judged:
     }  # fmt: skip
     with folder_aside(config.out) if config.out else nullcontext() as folder:
         if folder is None:
-            return Judged({**judgement.as_json(), **facts}, None, judgement.verdict.exit_status)
+            return Evaluation({**judgement.as_json(), **facts}, None, judgement.verdict.exit_status)
         write_config(folder, config)
         verdict = write_judgement(folder, judgement, facts)
         write_pages(folder, None)
-    return Judged(verdict, config.out, judgement.verdict.exit_status)
+    return Evaluation(verdict, config.out, judgement.verdict.exit_status)
 
 
 def _encoders(config: JudgeConfig) -> dict[str, Encoder]:

@@ -49,6 +49,20 @@ def test_dims_beyond_the_model_are_refused(tiny_model_folder: Path, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_allocator_is_left_alone_when_asked(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    """mallopt holds for the whole process, so it can be switched off; asked here without doing it to the tests."""
+    asked: list[str] = []
+    monkeypatch.setattr("vectune.workflows.tune.keep_large_blocks", lambda: asked.append("kept"))
+    settings = {"keep_large_blocks": keep, "dims": [64]}  # too many: it ends before anything is read
+    config = {"path": "nowhere", "base": str(tiny_model_folder), "out": tmp_path / "run", "train": settings}
+    with pytest.raises(ConfigError):
+        tune(TuneConfig.model_validate(config))
+    assert asked == (["kept"] if keep else [])
+
+
 def test_model_without_a_transformer_is_refused(tmp_path: Path) -> None:
     """A static model has no weights that this method could move: said before the data is read."""
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "dog": 1}, unk_token="[UNK]"))
