@@ -6,9 +6,9 @@ made by `vectune export` with its defaults: for the timing from pairs of the sam
 for what it loses in search from two real sets, each with its own training texts and dev set. The loss is that on their
 test queries against fp32, beside what bf16 loses; int8 there is timed against bf16 on the set's own documents, since
 what is left in floating point differs from set to set. `at peak` is what the measured bf16 matrix products of this
-machine would allow if nothing else took time; products of int8 may be twice as fast. `--peers PYTHON` names the
-interpreter of an environment where sentence-transformers has its onnx and openvino backends, which do not install
-beside ours. Where there is a GPU, the first two sides run on it.
+machine would allow if nothing else took time; products of int8 may be twice as fast. sentence-transformers' own onnx
+and openvino backends get environments of their own, where they install; their texts are the same ones. Where there is a
+GPU, the first two sides run on it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ from typing import Any
 
 import numpy as np
 import train_speed
+from environments import made_environment, mark_ready, python_of, remove
 from page import ROOT, describe_machine, write_section
 
 BASE = "all-MiniLM-L6-v2"
 QUERIES, DOCUMENTS = 1000, 300
 QUERY_WORDS, DOCUMENT_WORDS = (6, 20), (95, 200)
 PAIRS = 3000
+PEERS = "6.2.0"
 SETS = ("covidqa", "tldr_de")
 PEER = """
 import json, sys, time
@@ -176,10 +178,9 @@ def search_loss(name: str, folder: Path, quick: bool, rounds: int) -> dict[str, 
     return found | {"loss": found["loss_int8"]["loss"], "int8_over_bf16": speeds["int8"] / speeds["bf16"]}
 
 
-def peers(python: str | None, queries: list[str], documents: list[str]) -> dict[str, Any]:
-    """Texts per second of sentence-transformers' own onnx and openvino backends, each in a process of its own."""
-    if python is None:
-        return {"said": "not measured: their packages do not install beside these; see --peers"}
+def peers(queries: list[str], documents: list[str]) -> dict[str, Any]:
+    """Texts per second of sentence-transformers' own onnx and openvino backends, each in an environment and a process
+    of its own; what pip or the process said where there are none."""
     from vectune.encode.resolve import resolve_model
 
     found: dict[str, Any] = {}
@@ -187,13 +188,23 @@ def peers(python: str | None, queries: list[str], documents: list[str]) -> dict[
         file = Path(folder) / "texts.json"
         file.write_text(json.dumps({"queries": queries, "documents": documents}))
         for backend in ("onnx", "openvino"):
-            command = [python, "-c", PEER, resolve_model(BASE).location, backend, str(file)]
+            try:
+                place, new = made_environment(
+                    f"sentence-transformers-{PEERS}-{backend}", [f"sentence-transformers[{backend}]=={PEERS}"]
+                )
+            except RuntimeError as error:
+                found[backend] = f"does not install: {error}"
+                continue
+            if new:  # its torchvision is built for another torch, and transformers fails to load beside it
+                remove(place, "torchvision")
+                mark_ready(place)
+            command = [str(python_of(place)), "-c", PEER, resolve_model(BASE).location, backend, str(file)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             found[backend] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-300:]
     return found
 
 
-def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
+def measure(quick: bool, rounds: int) -> dict[str, Any]:
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -227,7 +238,7 @@ def measure(quick: bool, rounds: int, peer: str | None) -> dict[str, Any]:
             else:
                 found[f"ndcg10_{name}"] = {"said": "not measured: the set is not beside the project"}
     found["cold_start_seconds"] = cold_start(1 if quick else rounds)
-    found["peers"] = peers(peer, queries, documents)
+    found["peers"] = peers(queries, documents)
     return found
 
 
@@ -275,8 +286,6 @@ def _made_said(made: dict[str, Any]) -> str:
 
 
 def _peers_said(found: dict[str, Any]) -> str:
-    if "said" in found:
-        return f"{found['said']}."
     told = []
     for name, speeds in found.items():
         rates = (
@@ -290,10 +299,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the texts, one round, no page: a trial")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", metavar="PYTHON", help="interpreter with sentence-transformers[onnx,openvino]")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     given = parser.parse_args()
-    found = measure(given.quick, 1 if given.quick else given.rounds, given.peers)
+    found = measure(given.quick, 1 if given.quick else given.rounds)
     page = as_markdown(found)
     print(page)
     if not given.quick:

@@ -20,6 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from environments import made_environment, mark_ready
 from page import ROOT, describe_machine, write_section
 from servers import free_port, start
 
@@ -28,7 +29,6 @@ sys.path.insert(0, str(ROOT))
 from tests.fakes.tiny_model import save_tiny_model
 
 from vectune.client import OpenAI
-from vectune.store.cache_folder import cache_folder
 
 SCHEMATHESIS = "schemathesis==4.32.5"
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
@@ -51,13 +51,9 @@ _SHOWN_LINES = 40
 
 def environment() -> Path:
     """The folder of schemathesis' environment, made now if it is not there."""
-    folder = cache_folder() / "benchmarks" / SCHEMATHESIS.replace("==", "-")
-    ready = folder / ".ready"
-    if not ready.is_file():
-        print(f"making the environment of {SCHEMATHESIS} in {folder}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", SCHEMATHESIS], check=True)
-        ready.touch()
+    folder, new = made_environment(SCHEMATHESIS.replace("==", "-"), [SCHEMATHESIS], torch=False)
+    if new:
+        mark_ready(folder)
     return folder
 
 

@@ -24,6 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from environments import made_environment, mark_ready
 from page import describe_machine, write_section
 from servers import Server, free_port, put_load, start, start_vectune
 from texts import Kind, bodies, texts
@@ -85,19 +86,12 @@ def bare(folder: Path, kind: str) -> Server:
 
 def peer_environment() -> Path:
     """The folder of the peers' environment, made now if it is not there."""
-    from vectune.store.cache_folder import cache_folder
-
-    folder = cache_folder() / "benchmarks" / f"infinity-{INFINITY_VERSION}"
-    if not (folder / ".ready").is_file():
-        print(f"making the environment of infinity-emb in {folder}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "torch==2.13.0"], check=True)
-        subprocess.run([*pip, "torch==2.13.0", *PACKAGES], check=True)
+    folder, new = made_environment(f"infinity-{INFINITY_VERSION}", PACKAGES)
+    if new:
         export = [str(folder / "bin" / "optimum-cli"), "export", "onnx", "--model", model_folder()]
         export += ["--task", "feature-extraction", "--library", "transformers", str(folder / ONNX)]
         subprocess.run(export, check=False, capture_output=True)  # without it that engine is left out, and says why
-        (folder / ".ready").touch()
+        mark_ready(folder)
     return folder
 
 
