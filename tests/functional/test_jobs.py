@@ -17,16 +17,14 @@ from sqlalchemy import select
 from tests.fakes.word_rows import code_pairs
 from tests.functional.job_killing import event_faults, step_of
 from tests.unit.jobs.conftest import PROJECT, Stores, stores
-from vectune.config.jobs import JobsConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE, JobsConfig
 from vectune.jobs.job import OVER, Job
 from vectune.jobs.schema import jobs
 from vectune.jobs.worker import main
 from vectune.store.run_folder import run_name
 
 __all__ = ["stores"]
-QUICK = JobsConfig(
-    threads=1, nice=0, poll_seconds=0.1, lease_seconds=1, checkpoint_steps=5, general=False, most_crashes=50
-)
+QUICK = JobsConfig(threads=1, nice=0, poll_seconds=0.1, lease_seconds=1, checkpoint_steps=5, general=False)
 LONG = {"n_epochs": 40, "patience": 1000}
 
 
@@ -36,14 +34,13 @@ class Workers:
     def __init__(self, home: Path, url: str) -> None:
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(["vectune.jobs.worker", "vectune.workflows.tune"])
-        self._arguments = [
-            "--home", str(home), "--database", url, "--files", str(home / "files"), "--config", QUICK.model_dump_json()
-        ]  # fmt: skip
+        self._arguments = ["--home", str(home), "--config", QUICK.model_dump_json()]
+        self._environ = {DATABASE_VARIABLE: url, FILES_VARIABLE: str(home / "files")}
         self.start()
 
     def start(self) -> None:
         """A worker begins."""
-        self._process = self._context.Process(target=main, args=(self._arguments,))
+        self._process = self._context.Process(target=main, args=(self._arguments, self._environ))
         self._process.start()
 
     @property

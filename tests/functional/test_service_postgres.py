@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from uuid import uuid4
 
 import openai
 import pytest
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import create_engine, inspect, make_url, select, text
 
 from tests.conftest import ROOT
 from tests.fakes.word_rows import code_pairs, overlapping_pairs, write_jsonl
@@ -25,7 +26,7 @@ from tests.functional.job_killing import ROWS, event_faults
 from tests.functional.lease_race import take_all
 from tests.functional.postgres_server import NoPostgres, postgres
 from tests.functional.service_process import Service, serving
-from vectune.jobs.database import Database
+from vectune.jobs.database import _MIGRATION_LOCK, Database
 from vectune.jobs.files import FileStore
 from vectune.jobs.job import NewJob
 from vectune.jobs.jobs import JobStore
@@ -35,6 +36,10 @@ from vectune.jobs.schema import jobs as jobs_table
 MODEL = "text-embedding-3-small"
 PROJECT = "default"
 NUM_JOBS, NUM_PROCESSES = 200, 4
+_WAITING = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +94,41 @@ def test_processes_never_share_a_job(url: str, tmp_path: Path) -> None:
     database.close()
 
 
+def test_servers_that_start_together_wait_for_one_another(url: str) -> None:
+    """While one migrates, the others wait for its lock and touch no table; then each finds them as they should be."""
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        starting = Database(url)
+        try:
+            starting.migrate()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            starting.close()
+
+    database = Database(url)
+    threads = [threading.Thread(target=start) for _ in range(NUM_PROCESSES)]
+    with database.session() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 60
+        while connection.execute(text(_WAITING)).scalar_one() < len(threads):
+            assert all(thread.is_alive() for thread in threads), failures or "they do not wait"
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert inspect(connection).get_table_names() == []
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert database.is_current()
+    database.close()
+
+
 def test_stores_keep_their_word_on_postgresql(server: str) -> None:
     """The tests of leases, jobs, files, models and clearing up pass on PostgreSQL as they do on SQLite."""
-    stores = ("leases", "jobs", "files", "models", "event_log", "retention")
+    stores = ("leases", "jobs", "files", "validated", "models", "event_log", "retention")
     names = [f"tests/unit/jobs/test_{name}.py" for name in stores]
     names.append("tests/unit/jobs/test_backup.py::test_beside_postgresql")
     done = subprocess.run(

@@ -91,7 +91,10 @@ def test_failures_of_the_endpoint(
     assert place.url not in refused.value.message
     assert KEY not in refused.value.response.text + service.log.read_text(encoding="utf-8")
     if status == 429:
-        assert refused.value.response.headers["retry-after"] == "7"
+        headers = refused.value.response.headers
+        assert headers["retry-after"] == "7"
+        assert headers["x-ratelimit-remaining-requests"] == "0"
+        assert headers["x-ratelimit-reset-requests"] == "7s"
 
 
 def test_methods_without_weights_are_refused(client: openai.OpenAI) -> None:
@@ -109,7 +112,7 @@ def test_methods_without_weights_are_refused(client: openai.OpenAI) -> None:
     ['{{"text": "red{n} cat{m}", "label": "l{m}"}}', '{{"text1": "red{n}", "text2": "cat{m}", "score": 0.{m}}}'],
 )
 def test_rows_without_queries_have_no_adapter(client: openai.OpenAI, place: EmbeddingsEndpoint, row: str) -> None:
-    """Labelled rows and scored pairs have no side to move: the job fails with a sentence, and sends no text."""
+    """Labelled rows and scored pairs have no side to move: the job fails with a sentence, and sends no row."""
     lines = "\n".join(row.format(n=n, m=n % 4) for n in range(200)).encode()
     file = client.files.create(file=("rows.jsonl", lines), purpose="fine-tune")
     place.texts.clear()
@@ -119,7 +122,7 @@ def test_rows_without_queries_have_no_adapter(client: openai.OpenAI, place: Embe
     assert error is not None
     assert "An adapter moves queries towards documents" in error.message
     assert "pairs" in error.message
-    assert not place.texts
+    assert not [text for text in place.texts if "red" in text]
 
 
 def test_adapter_on_top_of_the_endpoint(

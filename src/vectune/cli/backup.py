@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from vectune.cli import parsing
-from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option
+from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option, url_option
 from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import ServeConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE
 from vectune.config.load import load_config
 from vectune.errors import UsageError
 
@@ -22,8 +23,8 @@ EXAMPLE = "vectune backup --home service --out copies/monday"
 def command(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="New folder for the copy.")] = None,
     home: Annotated[Path | None, option(ServeConfig, "home", "--home")] = None,
-    database: Annotated[str | None, option(ServeConfig, "database", "--database", metavar="URL")] = None,
-    files: Annotated[str | None, option(ServeConfig, "files", "--files", metavar="URL")] = None,
+    database: Annotated[str | None, url_option(ServeConfig, "database", DATABASE_VARIABLE)] = None,
+    files: Annotated[str | None, url_option(ServeConfig, "files", FILES_VARIABLE)] = None,
     settings: Settings = None,
     config_file: ConfigFile = None,
     dry_run: DryRun = False,

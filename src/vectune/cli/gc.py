@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 
 from vectune.cli import parsing
-from vectune.cli.options import ConfigFile, Debug, Json, Settings, option
+from vectune.cli.options import ConfigFile, Debug, Json, Settings, option, url_option
 from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show
 from vectune.config import ServeConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE
 from vectune.config.load import load_config
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ EXAMPLE = "vectune gc --home service --dry-run"
 
 def command(
     home: Annotated[Path | None, option(ServeConfig, "home", "--home")] = None,
-    database: Annotated[str | None, option(ServeConfig, "database", "--database", metavar="URL")] = None,
-    files: Annotated[str | None, option(ServeConfig, "files", "--files", metavar="URL")] = None,
+    database: Annotated[str | None, url_option(ServeConfig, "database", DATABASE_VARIABLE)] = None,
+    files: Annotated[str | None, url_option(ServeConfig, "files", FILES_VARIABLE)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Remove also more than the database knows, as after its loss.")

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from vectune.cli import parsing
-from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, argument, option
+from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, argument, option, url_option
 from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import KeysConfig
+from vectune.config.jobs import DATABASE_VARIABLE
 from vectune.config.load import load_config
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(
     name: Annotated[str | None, argument(KeysConfig, "name")] = None,
     project: Annotated[str | None, option(KeysConfig, "project", "--project")] = None,
     home: Annotated[Path | None, option(KeysConfig, "home", "--home")] = None,
-    database: Annotated[str | None, option(KeysConfig, "database", "--database", metavar="URL")] = None,
+    database: Annotated[str | None, url_option(KeysConfig, "database", DATABASE_VARIABLE)] = None,
     requests: Annotated[int | None, option(KeysConfig, "requests_a_minute", "--requests-per-minute")] = None,
     tokens: Annotated[int | None, option(KeysConfig, "tokens_a_minute", "--tokens-per-minute")] = None,
     at_once: Annotated[int | None, option(KeysConfig, "jobs_at_once", "--jobs-at-once")] = None,

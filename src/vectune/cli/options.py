@@ -23,11 +23,19 @@ Settings = Annotated[
 ]
 
 
-def option(model: type[Config], field: str, *names: str, metavar: str | None = None) -> Any:
-    """A flag whose help and default are those of `field` of `model`; not giving the flag leaves the default."""
+def option(
+    model: type[Config], field: str, *names: str, metavar: str | None = None, variable: str | None = None
+) -> Any:
+    """A flag whose help and default are those of `field` of `model`; not giving the flag leaves the default, or what
+    the environment has under `variable`: that is for what must not stand among the arguments."""
     info = model.model_fields[field]
     default = None if info.is_required() or info.default in (None, (), {}) else str(info.default)
-    return typer.Option(*names, help=info.description, show_default=default or False, metavar=metavar)
+    return typer.Option(*names, help=info.description, show_default=default or False, metavar=metavar, envvar=variable)
+
+
+def url_option(model: type[Config], field: str, variable: str) -> Any:
+    """The flag of a setting that is a URL, which may hold a password: it may stand in the environment instead."""
+    return option(model, field, f"--{field}", metavar="URL", variable=variable)
 
 
 def argument(model: type[Config], field: str) -> Any:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from vectune.cli import parsing
-from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option
+from vectune.cli.options import ConfigFile, Debug, DryRun, Json, Settings, option, url_option
 from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import ServeConfig
+from vectune.config.jobs import FILES_VARIABLE
 from vectune.config.load import load_config
 
 NAME = "restore"
@@ -21,7 +22,7 @@ EXAMPLE = "vectune restore copies/monday --home service"
 def command(
     backup: Annotated[Path, typer.Argument(help="Folder that `vectune backup` made.", show_default=False)],
     home: Annotated[Path | None, option(ServeConfig, "home", "--home")] = None,
-    files: Annotated[str | None, option(ServeConfig, "files", "--files", metavar="URL")] = None,
+    files: Annotated[str | None, url_option(ServeConfig, "files", FILES_VARIABLE)] = None,
     settings: Settings = None,
     config_file: ConfigFile = None,
     dry_run: DryRun = False,

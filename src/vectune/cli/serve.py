@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from vectune.cli import parsing
-from vectune.cli.options import ConfigFile, Debug, DryRun, Settings, option
+from vectune.cli.options import ConfigFile, Debug, DryRun, Settings, option, url_option
 from vectune.cli.serve_example import example
 from vectune.cli.service_packages import service_packages
 from vectune.cli.show import show, show_config
 from vectune.config import LogConfig, ServeConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE
 from vectune.config.load import load_config
 
 NAME = "serve"
@@ -24,8 +25,8 @@ def command(
     port: Annotated[int | None, option(ServeConfig, "port", "--port")] = None,
     home: Annotated[Path | None, option(ServeConfig, "home", "--home")] = None,
     workers: Annotated[int | None, option(ServeConfig, "workers", "--workers")] = None,
-    database: Annotated[str | None, option(ServeConfig, "database", "--database", metavar="URL")] = None,
-    files: Annotated[str | None, option(ServeConfig, "files", "--files", metavar="URL")] = None,
+    database: Annotated[str | None, url_option(ServeConfig, "database", DATABASE_VARIABLE)] = None,
+    files: Annotated[str | None, url_option(ServeConfig, "files", FILES_VARIABLE)] = None,
     default_model: Annotated[str | None, option(ServeConfig, "default_model", "--default-model")] = None,
     backend: Annotated[str | None, option(ServeConfig, "backend", "--backend")] = None,
     log: Annotated[Path | None, option(LogConfig, "file", "--log")] = None,

@@ -8,6 +8,10 @@ from vectune.config.model import Config
 from vectune.config.remote import RemoteConfig
 from vectune.config.vectors import BackendName
 
+DATABASE_VARIABLE, FILES_VARIABLE = "VECTUNE_DATABASE", "VECTUNE_FILES"
+"""Environment variables for the URLs of the database and the file store. Such a URL may hold a password, and every
+account of a machine can read the arguments of every command; the environment only its owner can."""
+
 
 class JobsConfig(Config):
     """How workers of the service run fine-tuning jobs."""
@@ -28,7 +32,8 @@ class JobsConfig(Config):
     checkpoint_steps: int = Field(25, ge=1)
     """Steps between two checkpoints: what is lost at most when a worker dies."""
     most_crashes: int = Field(5, ge=1)
-    """Workers that may die over a job, one after another and without getting any further, until the job has failed."""
+    """Workers that may die over a job, one after another and without getting any further, until the job fails. It
+    does not before two minutes without anything new, however fast they die: then something else may be ending them."""
     checkpoint_models: int = Field(3, ge=0)
     """Newest models from the middle of a job that answer to a name of their own."""
     backend: BackendName | None = None

@@ -37,7 +37,7 @@ def build_app(services: Services, lifespan: Lifespan = _nothing) -> FastAPI:
     app.state.services = services
     config = services.config
     app.add_middleware(Patience, seconds=config.body_seconds, bytes_a_second=config.body_bytes_a_second)
-    app.add_middleware(Authentication, keys=services.keys, limits=services.limits)
+    app.add_middleware(Authentication, keys=services.keys, limits=services.limits, host=config.host)
     app.add_middleware(RequestIds, metrics=services.metrics)  # the last is the outermost
     errors.install(app)
     for module in (embeddings, files, jobs, legacy, models, health):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vectune.config.serve import is_loopback
 from vectune.errors import VectuneError
 from vectune.http.errors import HeadTooLarge, NotAuthenticated, StrangerRefused, response_to
 from vectune.http.limits import CallerLimits
@@ -28,13 +28,15 @@ class Authentication:
     """Finds out who asks, counts the request, and keeps the caller in the request's state as `caller`.
 
     All paths are closed but for OPEN_PATHS, so that a route that is added later is closed by itself. Without any key
-    in the store everybody on this machine is the project `default`.
+    in the store everybody on this machine is the project `default`: whoever calls the service by a loopback address, by
+    `localhost` or by `host`, its own name, from no page but one of such an address.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyStore, limits: CallerLimits) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyStore, limits: CallerLimits, host: str = "localhost") -> None:
         self._app = app
         self._keys = keys
         self._limits = limits
+        self._host = host.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -62,7 +64,7 @@ class Authentication:
         if needed is None:
             needed = await asyncio.to_thread(self._keys.needed)
         if not needed:
-            _refuse_strangers(headers)
+            _refuse_strangers(headers, self._host)
             return _NOBODY
         secret = _secret(headers)
         found = self._keys.remembered(secret) or await asyncio.to_thread(self._keys.find, secret)
@@ -104,13 +106,13 @@ def _refuse_giant(scope: Scope) -> None:
         raise HeadTooLarge(f"The address and the headers have {size:,} bytes.", f"Send {_HEAD_BYTES:,} at most.")
 
 
-def _refuse_strangers(headers: Headers) -> None:
+def _refuse_strangers(headers: Headers, own: str) -> None:
     """Without keys whatever a browser on this machine is led to do would be taken: pages of other sites, and names
-    that lead here from elsewhere (a proxy, a rebound name), are refused."""
+    that lead here from elsewhere (a proxy, a rebound name, one of the local network), are refused."""
     origin = headers.get("origin")
     host = headers.get("host")
     named = [url for url in (origin, None if host is None else f"//{host}") if url is not None]
-    if not all(_is_here(_host_of(url)) for url in named):
+    if not all(_is_here(_host_of(url), own) for url in named):
         raise StrangerRefused(
             "Without API keys this service answers programs on its own machine alone.",
             "Call it by 127.0.0.1, or make a key: `vectune keys create`.",
@@ -124,11 +126,7 @@ def _host_of(url: str) -> str | None:
         return None
 
 
-def _is_here(host: str | None) -> bool:
-    """Whether `host` is this machine by its name: a loopback address, or a name without a domain."""
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return "." not in host
+def _is_here(host: str | None, own: str) -> bool:
+    """Whether `host` is this machine for certain: a loopback address, `localhost`, or the service's `own` name. Any
+    other name without a domain may be a machine of the local network."""
+    return host is not None and (host == own or is_loopback(host))

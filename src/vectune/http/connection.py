@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from typing import Any
 
@@ -10,7 +11,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vectune.http.errors import error_content
+from vectune.http.metrics import OTHER, UNMATCHED
 from vectune.http.request_ids import HEADER
+
+_CODE = "invalid_request"
+_LOG = logging.getLogger("vectune.http.requests")
 
 
 class Connection(H11Protocol):
@@ -38,12 +43,13 @@ class Connection(H11Protocol):
             self._wait()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP in the shape of every other error, and end the connection."""
-        body = error_content("The request is no HTTP that this server reads.", code="invalid_request")
+        """Answer what is no HTTP in the shape of every other error, with a line in the log, and end the connection."""
+        request_id = f"req_{uuid.uuid4().hex}"
+        body = error_content("The request is no HTTP that this server reads.", code=_CODE)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (HEADER.encode(), f"req_{uuid.uuid4().hex}".encode()),
+            (HEADER.encode(), request_id.encode()),
             (b"connection", b"close"),
         ]
         events: tuple[Any, ...] = (
@@ -56,6 +62,8 @@ class Connection(H11Protocol):
                 self.transport.write(self.conn.send(event) or b"")
         except h11.LocalProtocolError:  # an answer has begun already: nothing can be said any more
             pass
+        facts = {"request_id": request_id, "method": OTHER, "route": UNMATCHED, "status": 400, "code": _CODE}
+        _LOG.info("what came is no HTTP", extra=facts)
         self.transport.close()
 
     def _wait(self) -> None:

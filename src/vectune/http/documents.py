@@ -19,13 +19,13 @@ _ERRORS = {
     "429": "Too much was asked for at a time, or a quota is spent.",
     "431": "The address and the headers are too large.",
     "500": "A fault of the server.",
+    "503": "Not now: the storage or a remote model is away, the server is too small, or it is being stopped.",
 }
 _ERRORS_OF_BODIES = {
     "408": "The body came too slowly.",
     "413": "The body is too large.",
     "415": "The body is packed, or not in UTF-8.",
     "502": "The remote model behind the name answered with an error.",
-    "503": "The server is too small for what was asked, or a remote model is not to be had.",
 }
 _NAME = "{name}"
 

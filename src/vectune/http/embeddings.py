@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from vectune.encode.dims import truncate
 from vectune.encode.encoder import Vectors
+from vectune.errors import ModelError
 from vectune.http.answer import answer
 from vectune.http.body import read_json
 from vectune.http.documents import documented
@@ -26,8 +27,10 @@ from vectune.http.shapes import EmbeddingRequest
 from vectune.jobs.keys import Caller
 from vectune.records import Role
 from vectune.serve.matryoshka import trained_dims
+from vectune.serve.queue import guessed_tokens
 from vectune.serve.reading import Embedded, Reading, ServedModel, embed, read
 from vectune.serve.remote_model import RemoteModel
+from vectune.serve.shared_encoder import SharedEncoder
 
 MOST_TOKENS = 8192
 MOST_TOKENS_TOGETHER = 300_000
@@ -56,15 +59,17 @@ async def create(request: Request, work: Work, caller: Who) -> Response:
 async def _answered(
     request: Request, work: Services, caller: Caller, asked: EmbeddingRequest, texts: list[str]
 ) -> Response:
-    found = await _open(work, caller.project, asked)
+    found = await _open(work, caller.project, asked, texts)
+    if isinstance(found.model, SharedEncoder):
+        _refuse_more(asked.dimensions, found.model.dim)
     reading = await read(found.model, texts, found.role, work.queue, work.texts)
     _refuse_long(reading)
-    work.limits.take_tokens(caller, int(reading.counts.sum()))
-    embedded = await embed(reading, work.queue, work.texts)
-    total = int(embedded.counts.sum())
+    with work.limits.charging(caller, int(reading.counts.sum())) as charge:
+        embedded = await embed(reading, work.queue, work.texts)
+        vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
+        charge.tokens = total = int(embedded.counts.sum())
     work.metrics.embedded(found.place, total)
     request.state.model, request.state.tokens = Path(found.place).name, total  # for the log
-    vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
     warnings += _cut(embedded, found.model)
     content = {
         "object": "list",
@@ -94,13 +99,25 @@ def _texts(given: Any, work: Services) -> list[str]:
         raise RequestRefused(f"{error.args[0]} is no token of the server's token_table.", param="input") from error
 
 
-async def _open(work: Services, project: str, asked: EmbeddingRequest) -> _Found:
+async def _open(work: Services, project: str, asked: EmbeddingRequest, texts: list[str]) -> _Found:
     found = find_known(work.models, project, asked.model)
     if found is None:
         found = await asyncio.to_thread(find_model, work.models, project, asked.model)
-    model = work.cache.held(found.place) or await work.cache.wait_for(found.place)
+    model = work.cache.held(found.place)
+    try:
+        model = model or await work.cache.wait_for(found.place, sum(map(guessed_tokens, texts)))
+    except (ModelError, OSError):
+        # Another server may have deleted the model since it was found: then there is none, which is no fault of ours.
+        await asyncio.to_thread(find_model, work.models, project, asked.model)
+        raise
     role = Role(asked.input_type) if asked.input_type else found.role
     return _Found(found.place, model, role or Role.DOCUMENT)
+
+
+def _refuse_more(dim: int | None, full: int) -> None:
+    """RequestRefused for more values than a vector of the model has."""
+    if dim is not None and dim > full:
+        raise RequestRefused(f"The vectors of this model have {full} values, not {dim}.", param="dimensions")
 
 
 def _refuse_long(reading: Reading) -> None:
@@ -126,8 +143,7 @@ def _sized(vectors: Vectors, dim: int | None, found: _Found) -> tuple[Vectors, l
     full = vectors.shape[1]
     if dim is None or dim == full:
         return vectors, []
-    if dim > full:
-        raise RequestRefused(f"The vectors of this model have {full} values, not {dim}.", param="dimensions")
+    _refuse_more(dim, full)
     if isinstance(found.model, RemoteModel):
         told = f"Whether the remote model was trained for {dim} dimensions is not known here; its vectors were cut."
         return truncate(vectors, dim), [told]

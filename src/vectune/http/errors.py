@@ -21,11 +21,13 @@ from vectune.errors import (
     DataError,
     ModelError,
     NotFound,
+    StorageError,
     UsageError,
     VectuneError,
 )
 from vectune.http.answer import answer
 from vectune.http.leaving import CallerLeft
+from vectune.http.limits import span
 from vectune.http.patience import BodyTooSlow
 from vectune.jobs.quotas import LimitReached, QuotaSpent
 from vectune.jobs.refusals import TooLarge
@@ -34,6 +36,7 @@ from vectune.serve.remote_model import UpstreamBusy, UpstreamFailed, UpstreamSil
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
+UNAVAILABLE = "service_unavailable_error"
 _LOG = logging.getLogger("vectune.http")
 
 
@@ -94,13 +97,15 @@ class ModelUnknown(NotFound):
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a class of errors becomes. Without `told` the sentence stays on the server."""
+    """What a class of errors becomes. With `instead` callers are told this, and the sentence stays on the server."""
 
     status: int
     type: str
-    told: bool = True
+    instead: str | None = None
 
 
+_UNFORESEEN = "The server could not answer; its log says why under this request's x-request-id."
+_AWAY = "The server's storage does not answer now; its log says why under this request's x-request-id. Try again later."
 _KINDS: tuple[tuple[type[VectuneError], _Kind], ...] = (
     (Overloaded, _Kind(429, "rate_limit_error")),
     (LimitReached, _Kind(429, "rate_limit_error")),
@@ -117,17 +122,17 @@ _KINDS: tuple[tuple[type[VectuneError], _Kind], ...] = (
     (UsageError, _Kind(400, INVALID)),  # also what a 409 would fit: clients repeat those, and nothing would change
     (ConfigError, _Kind(400, INVALID)),
     (DataError, _Kind(400, INVALID)),
-    (CapacityError, _Kind(503, "service_unavailable_error")),
+    (CapacityError, _Kind(503, UNAVAILABLE)),
     (UpstreamFailed, _Kind(502, SERVER)),
-    (UpstreamSilent, _Kind(503, "service_unavailable_error")),
+    (UpstreamSilent, _Kind(503, UNAVAILABLE)),
     (ModelError, _Kind(500, SERVER)),
-    (VectuneError, _Kind(500, SERVER, told=False)),
+    (StorageError, _Kind(503, UNAVAILABLE, _AWAY)),
+    (VectuneError, _Kind(500, SERVER, _UNFORESEEN)),
 )
 _LONG = 60.0
 """Seconds that the official client waits at most."""
 _NEVER = {"x-should-retry": "false"}
 """The official client asks again by itself unless it is told that this is of no use."""
-_UNFORESEEN = "The server could not answer; its log says why under this request's x-request-id."
 _PLACE = re.compile(r"(?<![\w.:])/[^\s:,;'\"]*/[^\s:,;'\"]*")
 """A path of this machine, which callers need not know."""
 _NAME_CHARS = 100
@@ -176,7 +181,7 @@ def response_to(error: VectuneError, request_id: str) -> Response:
     kind = next(kind for known, kind in _KINDS if isinstance(error, known))
     if kind.status >= 500:
         _LOG.error("request %s failed", request_id, exc_info=error)
-    message = " ".join(part for part in (error.message, error.hint) if part) if kind.told else _UNFORESEEN
+    message = " ".join(part for part in (error.message, error.hint) if part) if kind.instead is None else kind.instead
     if kind.status >= 500:
         message = without_paths(message)
     param = getattr(error, "param", None)
@@ -196,14 +201,8 @@ def _left(request: Request, error: Exception) -> Response:
 
 def _headers(error: VectuneError) -> dict[str, str]:
     """What an answer says beside its body."""
-    if isinstance(error, UpstreamBusy):
-        return _come_back(error.retry_after)
     if isinstance(error, Overloaded):
-        return _come_back(error.retry_after) | {
-            "x-ratelimit-limit-tokens": str(error.limit),
-            "x-ratelimit-remaining-tokens": str(error.remaining),
-            "x-ratelimit-reset-tokens": f"{error.retry_after * 1000:.0f}ms",
-        }
+        return _come_back(error.retry_after) | _room(error)
     if isinstance(error, LimitReached) and error.retry_after is not None:
         again = _come_back(error.retry_after)
         return again if error.retry_after <= _LONG else again | _NEVER
@@ -217,6 +216,14 @@ def _headers(error: VectuneError) -> dict[str, str]:
 def _come_back(seconds: float) -> dict[str, str]:
     """When to try again, in the headers that clients look at."""
     return {"retry-after": f"{max(1, math.ceil(seconds))}", "retry-after-ms": f"{seconds * 1000:.0f}"}
+
+
+def _room(error: Overloaded) -> dict[str, str]:
+    """`x-ratelimit-...`: what may wait, what of it is left and when there will be room, in requests where an endpoint
+    is asked, in tokens elsewhere. An endpoint's own limit is not known here."""
+    what = "requests" if isinstance(error, UpstreamBusy) else "tokens"
+    told = {f"x-ratelimit-remaining-{what}": str(error.remaining), f"x-ratelimit-reset-{what}": span(error.retry_after)}
+    return told | ({f"x-ratelimit-limit-{what}": str(error.limit)} if error.limit else {})
 
 
 def _misfit(request: Request, error: Exception) -> Response:

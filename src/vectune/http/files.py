@@ -23,6 +23,7 @@ from vectune.http.objects import file_object, list_object
 from vectune.http.services import Project, Work
 from vectune.http.shapes import FileList
 from vectune.jobs.files import FileStore
+from vectune.monitor.progress import Progress
 
 _BLOCK = 1 << 20
 _FORM_BYTES = 1 << 16
@@ -84,10 +85,11 @@ def delete(name: str, work: Work, project: Project) -> Response:
     return answer({"id": name, "object": "file", "deleted": True})
 
 
-def read_through(files: FileStore, name: str) -> None:
-    """Find out whether the file can be used, unless it was deleted meanwhile."""
+def read_through(files: FileStore, name: str, progress: Progress) -> None:
+    """Find out whether the file can be used, unless it was deleted meanwhile. Where `progress` ends it the file stays
+    `uploaded`, and is read through at the next start."""
     with suppress(NotFound):
-        files.validate(name)
+        files.validate(name, progress)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

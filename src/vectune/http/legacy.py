@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from vectune.errors import NotFound
 from vectune.http.answer import answer
@@ -18,6 +19,7 @@ from vectune.http.jobs import create_job, most_job_bytes
 from vectune.http.objects import file_object
 from vectune.http.services import Project, Services, Who, Work
 from vectune.http.shapes import LegacyRequest
+from vectune.http.streams import EventStream
 from vectune.jobs.hyperparameters import UNUSED, check
 from vectune.jobs.job import OVER, Event, Job, NewJob
 
@@ -30,7 +32,7 @@ _STATUS = {
 }
 _HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
 _MOST_JOBS = 1000
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 1.0
 _SILENCE_SECONDS = 15.0
 _END = b"data: [DONE]\n\n"
 
@@ -79,7 +81,7 @@ def events(name: str, work: Work, project: Project, stream: Annotated[bool, Quer
     """What happened to a job, oldest first; with `stream` as server-sent events until the job is over."""
     found = work.jobs.events_since(project, name, 0)
     if stream:
-        return StreamingResponse(_stream(work, project, name), media_type="text/event-stream")
+        return EventStream(_stream(work, project, name), work.streams, project)
     return answer({"object": "list", "data": [_event(event) for event in found]})
 
 
@@ -87,12 +89,11 @@ async def _stream(work: Services, project: str, name: str) -> AsyncIterator[byte
     """Events as they come, and a comment now and then so that a silent line is known to be alive."""
     seq, silent = 0, 0.0
     while True:
-        job = await asyncio.to_thread(work.jobs.get, project, name)
-        found = await asyncio.to_thread(work.jobs.events_since, project, name, seq)
+        job, found = await work.streams.look(partial(_news, work, project, name, seq))
         for event in found:
             seq, silent = event.seq, 0.0
             yield b"data: " + orjson.dumps(_event(event)) + b"\n\n"
-        if job.status in OVER:  # it was so before its events were read, so that none is missed
+        if job.status in OVER:
             yield _END
             return
         if silent >= _SILENCE_SECONDS:
@@ -100,6 +101,11 @@ async def _stream(work: Services, project: str, name: str) -> AsyncIterator[byte
             yield b": still there\n\n"
         await asyncio.sleep(_LOOK_SECONDS)
         silent += _LOOK_SECONDS
+
+
+def _news(work: Services, project: str, name: str, seq: int) -> tuple[Job, tuple[Event, ...]]:
+    """The job, and what happened to it since `seq`: in this order, so that a job that is over has told everything."""
+    return work.jobs.get(project, name), work.jobs.events_since(project, name, seq)
 
 
 def _with_events(work: Services, project: str, job: Job) -> dict[str, Any]:

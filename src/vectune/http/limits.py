@@ -33,9 +33,35 @@ class Bucket:
         """What is in it at `now`."""
         return min(self.left + (now - self.at) * self.limit / _MINUTE, float(self.limit))
 
+    def give(self, amount: int, now: float) -> None:
+        """Put `amount` back; below 0 it is taken, though it be more than is left."""
+        self.left = min(self.filled(now) + amount, float(self.limit))
+        self.at = now
+
     def seconds_to_full(self, now: float) -> float:
         """When nothing taken so far will be missing."""
         return (self.limit - self.filled(now)) * _MINUTE / self.limit
+
+
+class Charge:
+    """The tokens of one request, taken from what its caller may use for as long as the block lasts.
+
+    When the block ends well `tokens` are spent, which may be set to what was really used; when it raises, or is
+    cancelled, all are given back.
+    """
+
+    def __init__(self, limits: CallerLimits, caller: Caller, tokens: int) -> None:
+        self.tokens = tokens
+        self._limits = limits
+        self._caller = caller
+        self._held = tokens
+
+    def __enter__(self) -> Charge:
+        self._limits.hold(self._caller, self._held)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        self._limits.settle(self._caller, self._held, self.tokens if kind is None else 0)
 
 
 class CallerLimits:
@@ -54,15 +80,27 @@ class CallerLimits:
         """Count a request; LimitReached when there were too many lately."""
         self._take(caller, "requests", 1)
 
-    def take_tokens(self, caller: Caller, tokens: int) -> None:
-        """Count the tokens of a request; LimitReached or QuotaSpent when they are too many, and none are counted."""
-        taken = self._take(caller, "tokens", tokens)
+    def charging(self, caller: Caller, tokens: int) -> Charge:
+        """Count the tokens of a request while it is answered; entering raises what `hold` does."""
+        return Charge(self, caller, tokens)
+
+    def hold(self, caller: Caller, tokens: int) -> None:
+        """Take `tokens` until `settle`; LimitReached or QuotaSpent when they are too many, and none are taken."""
+        bucket = self._take(caller, "tokens", tokens)
         try:
-            self._usage.spend(caller, tokens)
+            self._usage.hold(caller, tokens)
         except Exception:
-            if taken is not None:
-                taken.left += tokens
+            if bucket is not None:
+                bucket.give(tokens, self._clock())
             raise
+
+    def settle(self, caller: Caller, held: int, tokens: int) -> None:
+        """Spend `tokens` in place of those that were `held`: more where an endpoint counts more than was guessed, none
+        for a request that failed."""
+        self._usage.settle(caller, held, tokens)
+        bucket = self._bucket(caller, "tokens")
+        if bucket is not None:
+            bucket.give(held - tokens, self._clock())
 
     def headers(self, caller: Caller) -> dict[str, str]:
         """`x-ratelimit-...`: what the key may do a minute, what is left of it, and when it will be whole again."""
@@ -72,7 +110,7 @@ class CallerLimits:
             bucket = self._bucket(caller, what)
             if bucket is not None:
                 told[f"x-ratelimit-limit-{what}"] = str(bucket.limit)
-                told[f"x-ratelimit-remaining-{what}"] = str(int(bucket.filled(now)))
+                told[f"x-ratelimit-remaining-{what}"] = str(max(int(bucket.filled(now)), 0))
                 told[f"x-ratelimit-reset-{what}"] = span(bucket.seconds_to_full(now))
         return told
 

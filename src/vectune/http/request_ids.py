@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -10,9 +11,10 @@ import uuid
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vectune.http.errors import error_response, unforeseen
+from vectune.http.errors import UNAVAILABLE, error_response, unforeseen
 from vectune.http.metrics import METHODS, OTHER, UNMATCHED, ServerMetrics
 from vectune.monitor.json_log import log_fields
 
@@ -23,6 +25,7 @@ _HARMLESS = re.compile(rb"(?!sk-|vt-)[A-Za-z0-9][A-Za-z0-9_.-]{7,63}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked for every few seconds by machines: their lines are for debugging only."""
 _NOBODY_THERE = 499
+_ENDING = "server_is_stopping"
 _LOG = logging.getLogger("vectune.http.requests")
 
 
@@ -37,7 +40,8 @@ class _Answer:
 
 
 class RequestIds:
-    """Names each request, tells how long it took, writes a line about it, and turns what nobody caught into an answer.
+    """Names each request, tells how long it took, writes a line about it, and turns what nobody caught into an answer,
+    the end of the server too.
 
     A caller's own x-request-id is kept where it is 8 to 64 letters, digits, `.`, `_` and `-`.
     """
@@ -87,6 +91,11 @@ class RequestIds:
             return
         try:
             await self._app(scope, receive, send)
+        except asyncio.CancelledError:  # by a server that ends; of callers that left nothing else comes out
+            scope["state"]["error_code"] = _ENDING
+            if answer.began is None:
+                await _stopping()(scope, receive, send)
+            raise
         except Exception as error:
             response = unforeseen(error, scope["state"]["request_id"])
             if answer.began is None:
@@ -118,6 +127,11 @@ class RequestIds:
                 "tokens": state.get("tokens"),
             }
             _LOG.log(level, "%s %s %d", method, route, answer.status, extra=facts)
+
+
+def _stopping() -> Response:
+    told = "The server is being stopped; send the request again soon."
+    return error_response(503, told, UNAVAILABLE, code=_ENDING, headers={"retry-after": "2", "connection": "close"})
 
 
 def _given(scope: Scope) -> str | None:

@@ -11,6 +11,7 @@ from vectune.config.serve import ServeConfig
 from vectune.http.background import Background
 from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
+from vectune.http.streams import Streams
 from vectune.http.token_table import TokenTable
 from vectune.jobs.files import FileStore
 from vectune.jobs.jobs import JobStore
@@ -39,6 +40,7 @@ class Services:
     limits: CallerLimits
     tokens: TokenTable | None = None
     texts: TextCache = field(default_factory=lambda: TextCache(0))
+    streams: Streams = field(default_factory=Streams)
 
 
 # Asynchronous though they wait for nothing: others would be sent to a thread each time.

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from vectune.config.jobs import JobsConfig
 from vectune.config.remote import endpoint
 from vectune.config.serve import ServeConfig
-from vectune.errors import StorageError, UsageError
+from vectune.errors import UsageError
 from vectune.http.app import Lifespan, build_app
 from vectune.http.background import Background
 from vectune.http.connection import connections
@@ -28,7 +28,7 @@ from vectune.http.services import Services
 from vectune.http.token_table import read_token_table
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
-from vectune.jobs.home import claim_home
+from vectune.jobs.home import claim_home, make_home
 from vectune.jobs.housekeeping import Housekeeping
 from vectune.jobs.jobs import JobStore
 from vectune.jobs.keys import KeyStore, open_keys
@@ -52,10 +52,7 @@ _LOG = logging.getLogger("vectune.http")
 
 def open_services(config: ServeConfig) -> Services:
     """The stores under the config's home, migrated, and an engine that is not started yet."""
-    try:
-        config.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{config.home} can't be used: {error.strerror}.", "Name another folder: --home.") from error
+    make_home(config.home)
     if config.upstream.url is not None:
         endpoint(config.remote)  # a key that is missing is said before anything else
     database = Database(config.database_url)
@@ -65,7 +62,7 @@ def open_services(config: ServeConfig) -> Services:
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
     opener = ModelOpener(config.backend, config.remote, Calls(config.upstream.parallel))
-    cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget)
+    cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
     return Services(
         config=config,
@@ -159,14 +156,18 @@ def housekeeping_of(config: ServeConfig, services: Services) -> Housekeeping:
 
 
 def _stop(services: Services, supervisor: Supervisor | None, housekeeping: Housekeeping | None) -> None:
+    """Workers come first: their jobs are to be freed before whoever stops the server loses patience, however long it
+    takes to clear something away."""
     _LOG.info("the server ends")
-    if housekeeping is not None:
-        housekeeping.stop()
+    services.readiness.stop()
     if supervisor is not None:
         supervisor.stop()
     services.queue.close()
+    services.streams.close()
     services.limits.close()
     services.background.close()
+    if housekeeping is not None:
+        housekeeping.stop()
 
 
 def _refuse_without_key(config: ServeConfig) -> None:

@@ -15,6 +15,7 @@ from vectune.jobs.job import Job
 from vectune.jobs.leases import Leases, NewCheckpoint
 from vectune.jobs.models import MODELS, model_name
 from vectune.jobs.refusals import DatabaseAway
+from vectune.jobs.run_events import measure_key, with_reference
 from vectune.jobs.standing import Standing
 from vectune.store.atomic import PARTIAL, keep
 
@@ -57,12 +58,8 @@ class CheckpointModels:
         if not (self._home / location).is_dir():
             with _plain(encoder, method_of(self._job)):
                 _save(encoder, self._home / location)
-        metrics = {
-            "step": step,
-            "train_loss": self._standing.loss,
-            "epoch": entry["epoch"],
-            str(entry["measure"]).replace("@", "_at_"): entry["score"],
-        }
+        measured = {"step": step, "train_loss": self._standing.loss, "epoch": entry["epoch"]}
+        metrics = with_reference(measured | {measure_key(str(entry["measure"])): entry["score"]})
         said = f"Checkpoint created at step {step}: {name}"
         new = NewCheckpoint(step, metrics, name, location)
         try:

@@ -19,6 +19,8 @@ from vectune.jobs.refusals import DatabaseAway
 _BUSY_MS = 30_000
 _MIGRATION_LOCK = 0x76656374756E65  # "vectune": any number does that no other program takes
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_PLACE = frozenset({"host", "hostaddr", "port", "dbname", "service"})
+"""What the query of a URL may say of where the database is. The rest says how it is called, and may be a password."""
 
 
 class Database:
@@ -36,8 +38,8 @@ class Database:
 
     @property
     def url(self) -> str:
-        """The URL without its password, for people."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL for people: without its password, and without what its query says beside the place."""
+        return shown(self._url)
 
     def migrate(self) -> None:
         """Bring the tables to the newest form; one process at a time does so, others wait for it."""
@@ -95,6 +97,12 @@ class Database:
                 yield connection
 
 
+def shown(url: URL) -> str:
+    """`url` as it may be told and written down: passwords can stand in its query too."""
+    place = {name: value for name, value in url.query.items() if name in _PLACE}
+    return url.set(query=place).render_as_string(hide_password=True)
+
+
 def _known(url: str) -> URL:
     try:
         found = make_url(url)
@@ -107,7 +115,7 @@ def _known(url: str) -> URL:
     if found.get_backend_name() == "sqlite" and found.database not in (None, "", ":memory:"):
         return found
     raise ConfigError(
-        f"The database {found.render_as_string(hide_password=True)} is not one that vectune knows.",
+        f"The database {shown(found)} is not one that vectune knows.",
         "Give sqlite:///PATH or postgresql://HOST/NAME.",
     )
 

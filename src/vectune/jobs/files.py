@@ -22,9 +22,10 @@ from vectune.jobs.job import OVER
 from vectune.jobs.page import Page, page
 from vectune.jobs.refusals import BadParameter, InUse
 from vectune.jobs.schema import files, jobs
+from vectune.jobs.validated import PROCESSED, queue_jobs_of
 from vectune.monitor.progress import Progress
 
-UPLOADED, PROCESSED, ERROR = "uploaded", "processed", "error"
+UPLOADED, ERROR = "uploaded", "error"
 FINE_TUNE, RESULTS = "fine-tune", "fine-tune-results"
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 """What a client may upload files for."""
@@ -173,7 +174,8 @@ class FileStore:
             return tuple(connection.execute(wanted.order_by(files.c.number)).scalars())
 
     def validate(self, name: str, progress: Progress | None = None) -> StoredFile:
-        """Read the file as training would and keep what came of it: status processed, or error with the reason.
+        """Read the file as training would and keep what came of it: status processed, or error with the reason. Jobs
+        that waited for it alone are queued with that.
 
         Files that are there for something else than tuning stay as they are. NotFound when there is none, Interrupted
         when `progress` ends the work.
@@ -187,6 +189,7 @@ class FileStore:
             status = {"status": PROCESSED if reason is None else ERROR, "status_details": reason}
             with self._database.session() as connection:
                 connection.execute(update(files).where(files.c.id == name).values(status))
+                queue_jobs_of(connection, name, self._database.now(connection))
         return self.get(row.project, name, held=True)
 
     def _fault(self, row: Row[Any], progress: Progress | None) -> str | None:

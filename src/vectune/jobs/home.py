@@ -8,13 +8,27 @@ import orjson
 from sqlalchemy import URL, make_url
 
 from vectune.errors import NotFound, StorageError, UsageError
-from vectune.jobs.database import Database
+from vectune.jobs.database import Database, shown
 from vectune.store.atomic import write_bytes
 from vectune.store.run_folder import read_json
 
 CLAIM = "vectune.json"
 """The file in the home folder that names its database, so that no command takes what lies there for the leftovers of
 another."""
+_PRIVATE = 0o700
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of a service unless it is there. A new one is for its owner alone: uploaded texts and hashes of
+    keys lie in it. One that is there stays as open as its owner made it.
+
+    Raises StorageError when it can't be made.
+    """
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=_PRIVATE, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{home} can't be used: {error.strerror}.", "Name another folder: --home.") from error
 
 
 def claim_home(home: Path, database: Database) -> None:
@@ -53,9 +67,9 @@ def open_home(home: Path, url: str) -> Database:
 def refuse_foreign(home: Path, database: Database) -> None:
     """Raise UsageError when the home folder belongs to another database."""
     name, claimed = _name(home, database), _claimed(home)
-    if claimed not in (None, name):
+    if claimed is not None and (owner := _place(claimed)) != name:
         raise UsageError(
-            f"{home} belongs to the database {claimed}, not to {name}.",
+            f"{home} belongs to the database {owner}, not to {name}.",
             f"Give the settings that its server has (--database, --config); if it has moved, remove {home / CLAIM}.",
         )
 
@@ -65,10 +79,17 @@ def _name(home: Path, database: Database) -> str:
     its URL without who calls it."""
     path = _file_of(database.url)
     if path is None:
-        url = make_url(database.url)
-        return URL.create(url.drivername, None, None, url.host, url.port, url.database, url.query).render_as_string()
+        return _place(database.url)
     inside, root = path.resolve(), home.resolve()
     return inside.relative_to(root).as_posix() if inside.is_relative_to(root) else str(inside)
+
+
+def _place(name: str) -> str:
+    """A name in a claim, without who calls the database and how: older versions wrote that down too."""
+    if "://" not in name:
+        return name
+    url = make_url(name)
+    return shown(URL.create(url.drivername, None, None, url.host, url.port, url.database, url.query))
 
 
 def _file_of(url: str) -> Path | None:

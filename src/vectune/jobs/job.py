@@ -48,7 +48,8 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands; times are whole seconds since 1970. `base` is the model that `model` was found to be.
+    """A job as it stands; times are whole seconds since 1970. `base` is the model that `model` was found to be;
+    `models.base_place` says where it lies.
 
     `error` is None or has `code`, `message` and `param`.
     """

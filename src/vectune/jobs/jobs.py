@@ -38,6 +38,7 @@ from vectune.jobs.page import Page, page
 from vectune.jobs.quotas import charge_job
 from vectune.jobs.refusals import BadParameter, Refused
 from vectune.jobs.schema import checkpoints, events, files, jobs
+from vectune.jobs.validated import queue_if_validated
 
 __all__ = ["Event", "Job", "JobCheckpoint", "JobStore", "NewJob"]
 
@@ -50,12 +51,12 @@ class JobStore:
         self._models = models
 
     def create(self, project: str, new: NewJob) -> Job:
-        """Put a job into the queue.
+        """Put a job into the queue; it is being validated until all its files were read through.
 
         Raises NotFound for a model that the project does not have, BadParameter for a file that it does not have or
         that was uploaded for something else, LimitReached when its key may have no more jobs now.
         """
-        base = str(self._models.resolve(project, new.model))
+        base = self._models.base_of(project, new.model)
         row: dict[str, Any] = {
             "id": new_id(JOB_KINDS[new.kind]),
             "project": project,
@@ -87,6 +88,7 @@ class JobStore:
             if self._models.is_alias(new.model):
                 said = _what_is_tuned(new.model, base)
                 append(connection, name, NewEvent("alias", said), now)
+            queue_if_validated(connection, name, now)
             return job_from(_row(connection, project, name))
 
     def list(

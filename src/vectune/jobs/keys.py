@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
-from vectune.errors import ConfigError, NotFound, StorageError
+from vectune.errors import ConfigError, NotFound
 from vectune.jobs.database import Database
-from vectune.jobs.home import refuse_foreign
+from vectune.jobs.home import make_home, refuse_foreign
 from vectune.jobs.schema import keys, usage
 
 KEY_SECONDS = 5.0
@@ -201,10 +201,7 @@ def open_keys(home: Path, database_url: str) -> KeyStore:
 
     Raises UsageError when the home belongs to another database, StorageError when it can't be made.
     """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{home} can't be used: {error.strerror}.", "Name another folder: --home.") from error
+    make_home(home)
     database = Database(database_url)
     refuse_foreign(home, database)
     database.migrate()

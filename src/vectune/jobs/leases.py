@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
 from vectune.jobs.database import Database
 from vectune.jobs.event_log import NewEvent, append
@@ -27,9 +27,12 @@ from vectune.jobs.job import (
 )
 from vectune.jobs.refusals import LeaseLost
 from vectune.jobs.schema import checkpoints, events, jobs, models
+from vectune.jobs.validated import VALIDATED
 
 PROGRESS = "progress "
 """How the key of an event begins that only says that work goes on: it does not show that a job gets further."""
+_CRASH_SECONDS = 120.0
+"""Time without news in which a worker can start, load a model and train to a checkpoint, with room to spare."""
 _WAITING = (VALIDATING, QUEUED)
 _ALIVE = (*_WAITING, RUNNING, PAUSING)
 _SET_BACK_LEASES, _SET_BACK_SECONDS = 10, 200.0
@@ -67,17 +70,21 @@ class Outcome:
 class Leases:
     """One worker's hold on jobs. What it writes to a job that it holds no longer is refused with LeaseLost."""
 
-    def __init__(self, database: Database, worker: str, seconds: float = 20.0, most_crashes: int = 5) -> None:
+    def __init__(
+        self, database: Database, worker: str, seconds: float = 20.0, most_crashes: int = 5,
+        crash_seconds: float = _CRASH_SECONDS,
+    ) -> None:  # fmt: skip
         self.seconds = seconds
         self._database = database
         self._worker = worker
         self._most_crashes = most_crashes
+        self._crash_seconds = crash_seconds
 
     def take(self) -> Job | None:
         """The job that waits longest, now held by this worker; None when none waits.
 
         Jobs whose holder gave no sign of life for its lease wait too. One that lost `most_crashes` holders in a row
-        without getting any further has failed.
+        without getting any further has failed, unless something new was known of it `crash_seconds` ago or later.
         """
         while True:
             with self._database.session() as connection:
@@ -86,7 +93,7 @@ class Leases:
                 row = self._take(connection, now)
                 if row is None:
                     return None
-                if row.crashes <= self._most_crashes:
+                if not self._is_hopeless(connection, row, now):
                     return job_from(row)
                 self._end(connection, row, FAILED, now, error=_CRASHED)
                 append(connection, row.id, NewEvent("failed", _CRASHED["message"] or "", level="error"), now)
@@ -113,8 +120,7 @@ class Leases:
         with self._held(job) as (connection, row, now):
             if row.status == VALIDATING:
                 self._set(connection, row, QUEUED, now)
-                said = "Files validated, moving job to queued state"
-                append(connection, job, NewEvent("validated", said), now)
+                append(connection, job, VALIDATED, now)
             if row.status in _WAITING:
                 connection.execute(update(jobs).where(jobs.c.id == job).values(status=RUNNING))
                 if not append(connection, job, NewEvent("started", "Fine-tuning job started"), now):
@@ -217,6 +223,15 @@ class Leases:
         taken = update(jobs).where(jobs.c.number == chosen)
         held = {"worker": self._worker, "lease_until": now + self.seconds, "crashes": jobs.c.crashes + 1}
         return connection.execute(taken.values(held).returning(*jobs.c)).first()
+
+    def _is_hopeless(self, connection: Connection, row: Row[Any], now: float) -> bool:
+        """Whether the job is what its workers died of. Several that are gone within a moment, as while a machine or its
+        service is started anew again and again, had no time to get any further: they say nothing about the job."""
+        if row.crashes <= self._most_crashes:
+            return False
+        news = and_(events.c.job == row.id, events.c.key.not_like(f"{PROGRESS}%"))
+        latest = connection.execute(select(func.max(events.c.created_at)).where(news)).scalar_one()
+        return bool(latest is None or now - latest >= self._crash_seconds)
 
     def _lease_is_over(self, now: float) -> ColumnElement[bool]:
         """Holders give signs of life all the time: a lease that ends very much later was given by another clock."""

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select
+from sqlalchemy import Connection, Row, and_, delete, or_, select
 
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.errors import NotFound
 from vectune.jobs.database import Database
 from vectune.jobs.job import OVER
 from vectune.jobs.refusals import InUse, Refused
-from vectune.jobs.schema import jobs, models
+from vectune.jobs.schema import checkpoints, jobs, models
 
 OWNER = "vectune"
 MODELS = "models"
 """The folder under the home folder that tuned models lie in."""
+IN_HOME = "home:"
+"""How a job names a base that lies in the home folder, which may be moved, or restored elsewhere."""
 _UNSAFE = re.compile(r"[^\w.-]+")
 _KNOWN_SECONDS = 1.0
 _MOST_PLACES = 1000
@@ -46,6 +48,19 @@ def model_name(model: str, project: str, suffix: str | None, job: str) -> str:
     """`ft:BASE:PROJECT:SUFFIX:ID` as clients know it; ID is the end of the job's id, SUFFIX may be empty."""
     base = model.split(":")[1] if model.startswith("ft:") else model
     return f"ft:{base}:{project}:{_UNSAFE.sub('-', suffix or '')}:{job[-8:]}"
+
+
+def base_place(base: str, home: Path) -> str:
+    """What loads the base that a job names so, as `ModelRegistry.base_of` gives it.
+
+    Jobs of older versions have the whole path: where nothing lies there any more, the home folder has moved.
+    """
+    if base.startswith(IN_HOME):
+        return str(home / base.removeprefix(IN_HOME))
+    old = Path(base)
+    moved = home / MODELS / old.name
+    left = old.is_absolute() and old.parent.name == MODELS and not old.is_dir()
+    return str(moved) if left and moved.is_dir() else base
 
 
 class ModelRegistry:
@@ -99,6 +114,14 @@ class ModelRegistry:
         self._places[project, name] = (self._clock() + _KNOWN_SECONDS, place)
         return place
 
+    def base_of(self, project: str, name: str) -> str:
+        """What a job that starts from the model called `name` keeps of it; `base_place` finds it again.
+
+        Raises NotFound when the project has no such model.
+        """
+        found = self.resolve(project, name)
+        return f"{IN_HOME}{found.relative_to(self._home).as_posix()}" if isinstance(found, Path) else found
+
     def known_place(self, project: str, name: str) -> Path | str | None:
         """What `resolve` gives, if that is known without asking the database: of bases, and of models that were asked
         for within the last second (one that another server deletes is known so much longer)."""
@@ -123,11 +146,13 @@ class ModelRegistry:
             related = connection.execute(select(models).where(models.c.job == row.job)).all()
             gone = related if row.step is None else [row]
             folders = [self._home / each.location for each in gone]
-            started = jobs.c.base.in_([str(folder) for folder in folders])
-            holder = connection.execute(select(jobs.c.id).where(started, jobs.c.status.not_in(OVER))).first()
+            holder = _started_from(connection, [each.location for each in gone])
             if holder is not None:
-                raise InUse(f"The job {holder.id} starts from {name}.", "Wait until it is over, or cancel it.")
+                raise InUse(f"The job {holder} starts from {name}.", "Wait until it is over, or cancel it.")
             connection.execute(delete(models).where(models.c.id.in_([each.id for each in gone])))
+            steps = [each.step for each in gone if each.step is not None]
+            of_steps = and_(checkpoints.c.job == row.job, checkpoints.c.step_number.in_(steps))
+            connection.execute(delete(checkpoints).where(of_steps))
         self._places.clear()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -152,6 +177,15 @@ def _row(connection: Connection, project: str, name: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no model {name}.", "GET /v1/models lists those there are.")
     return row
+
+
+def _started_from(connection: Connection, locations: list[str]) -> str | None:
+    """A job that is not over and starts from a model that lies there; older versions kept whole paths."""
+    named = jobs.c.base.in_([f"{IN_HOME}{location}" for location in locations])
+    older = (jobs.c.base.endswith(f"/{location}", autoescape=True) for location in locations)
+    wanted = select(jobs.c.id).where(or_(named, *older), jobs.c.status.not_in(OVER))
+    found = connection.execute(wanted).scalars().first()
+    return None if found is None else str(found)
 
 
 def _served(row: Row[Any]) -> ServedModel:

@@ -48,23 +48,42 @@ class Usage:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._spent: dict[str, int] = {}
+        self._held: dict[str, int] = {}
         self._unwritten: dict[str, int] = {}
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def spend(self, caller: Caller, tokens: int) -> None:
         """Count `tokens`; QuotaSpent when the key does not have so many left, and none are counted."""
-        if caller.key is None:
-            return
+        self.hold(caller, tokens)
+        self.settle(caller, tokens, tokens)
+
+    def hold(self, caller: Caller, tokens: int) -> None:
+        """Keep `tokens` for a request under way, until `settle`; QuotaSpent when the key does not have so many left."""
         quota = caller.limits.tokens_in_all
+        if caller.key is None or quota is None:
+            return
         with self._lock:
-            spent = max(self._spent.get(caller.key, 0), caller.tokens_used)
-            if quota is not None and spent + tokens > quota:
+            held = self._held.get(caller.key, 0)
+            spent = max(self._spent.get(caller.key, 0), caller.tokens_used) + held
+            if spent + tokens > quota:
                 left = max(quota - spent, 0)
                 raise QuotaSpent(
                     f"The API key has {left:,} of its {quota:,} tokens left, and this request has {tokens:,}.",
                     "Ask whoever runs this service for a new key.",
                 )
+            self._held[caller.key] = held + tokens
+
+    def settle(self, caller: Caller, held: int, tokens: int) -> None:
+        """Count `tokens`, 0 for a request that failed, in place of those that were `held` for it."""
+        if caller.key is None:
+            return
+        with self._lock:
+            if caller.limits.tokens_in_all is not None:
+                self._held[caller.key] = self._held.get(caller.key, 0) - held
+            if not tokens:
+                return
+            spent = max(self._spent.get(caller.key, 0), caller.tokens_used)
             self._spent[caller.key] = spent + tokens
             self._unwritten[caller.key] = self._unwritten.get(caller.key, 0) + tokens
             if self._thread is None and not self._closed.is_set():

@@ -18,7 +18,10 @@ FEW_TO_JUDGE = 30
 """Units of the test under which a verdict other than `undecided` is hardly to be had."""
 _TOLD_STEPS = 20
 _TOLD_ROWS = 100
-_REFERENCE = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy")
+_REFERENCE = (
+    "train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
+    "full_valid_mean_token_accuracy",
+)  # fmt: skip
 """Keys that clients of the reference look for; None where embeddings have no such number."""
 
 
@@ -86,7 +89,7 @@ class RunEvents:
         self._step = step
         loss = entry.get("loss")
         said = "no number" if loss is None else f"{loss:.4f}"
-        data = _with_reference({**_measured(entry), "total_steps": total_steps, "train_loss": loss})
+        data = with_reference({**_measured(entry), "total_steps": total_steps, "train_loss": loss})
         return [NewEvent(f"step {step}", f"Step {step}/{total_steps}: training loss={said}", type="metrics", data=data)]
 
     def _read(self) -> list[NewEvent]:
@@ -142,12 +145,12 @@ def verdict_event(verdict: Mapping[str, Any]) -> NewEvent:
         "smallest_detectable",
     )
     scores = {
-        name: {_key(measure): score for measure, score in next(iter(by_dim.values()), {}).items()}
+        name: {measure_key(measure): score for measure, score in next(iter(by_dim.values()), {}).items()}
         for name, by_dim in verdict["measures"].items()
     }
     tuned = scores.get("tuned", {})
     step = {"step": verdict.get("steps"), "total_steps": verdict.get("steps")}
-    data = _with_reference({**tuned, **step, **{name: verdict[name] for name in told}, "measures": scores})
+    data = with_reference({**tuned, **step, **{name: verdict[name] for name in told}, "measures": scores})
     level = "info" if verdict["verdict"] == "ship" else "warn"
     return NewEvent("verdict", f"Verdict: {verdict['verdict']}. {verdict['sentence']}", level, "metrics", data)
 
@@ -157,18 +160,19 @@ def _evaluation(entry: Mapping[str, Any], total_steps: int, loss: float | None) 
     whose = "the base model" if step == 0 else "the best so far" if entry.get("best") else "no better"
     said = f"Step {step}/{total_steps}: {measure}={score:.4f} on the rows to select by ({whose})"
     data = {"step": step, "total_steps": total_steps, "epoch": entry.get("epoch"), "train_loss": loss if step else None}
-    data |= {_key(measure): score, "best": bool(entry.get("best"))}
-    return NewEvent(f"evaluation {step}", said, type="metrics", data=_with_reference(data))
+    data |= {measure_key(measure): score, "best": bool(entry.get("best"))}
+    return NewEvent(f"evaluation {step}", said, type="metrics", data=with_reference(data))
 
 
 def _measured(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: entry.get(name) for name in ("step", "epoch", "learning_rate", "rows_per_second") if name in entry}
 
 
-def _with_reference(data: Mapping[str, Any]) -> dict[str, Any]:
+def with_reference(data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` of an event or a checkpoint, with every key that the reference has beside it."""
     return {**dict.fromkeys(_REFERENCE), **data}
 
 
-def _key(measure: str) -> str:
+def measure_key(measure: str) -> str:
     """A measure's name as a key that programs like: ndcg@10 is ndcg_at_10."""
     return measure.replace("@", "_at_")

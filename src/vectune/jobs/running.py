@@ -29,6 +29,7 @@ from vectune.jobs.models import MODELS, base_place, model_name
 from vectune.jobs.refusals import LeaseLost, UnfitFile
 from vectune.jobs.results import METRICS, keep_results, remove_results, trained_tokens
 from vectune.jobs.run_events import RunEvents, verdict_event
+from vectune.jobs.validated import validating
 from vectune.jobs.watch import EXCEEDED, LOST, Deadline, Watch
 from vectune.jobs.work_folder import held
 from vectune.monitor.progress import Stoppable
@@ -131,7 +132,7 @@ def _validate(job: Job, shop: Workshop, watch: Watch) -> None:
     for what, name in (("training", job.training_file), ("validation", job.validation_file)):
         if name is None:
             continue
-        shop.leases.add_events(job.id, [NewEvent(f"validating {what}", f"Validating {what} file: {name}")])
+        shop.leases.add_events(job.id, [validating(what, name)])
         file = _file(job, shop, f"{what}_file", name)
         if file.status == UPLOADED:
             file = shop.files.validate(name, stoppable)

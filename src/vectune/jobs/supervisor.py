@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vectune.config.jobs import JobsConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE, JobsConfig
 from vectune.config.log import LogConfig
 from vectune.errors import StorageError
 from vectune.jobs.database import Database
@@ -125,10 +125,14 @@ class Supervisor:
         self._count += 1
         slot.name = f"{worker_name()}-{self._count}"
         command = [
-            sys.executable, "-m", "vectune.jobs.worker", "--home", str(self._home), "--database", self._url,
-            "--files", self._files, "--config", self._config.model_dump_json(), "--name", slot.name,
-            "--parent", str(os.getpid()), "--log", self._log.model_dump_json(),
+            sys.executable, "-m", "vectune.jobs.worker", "--home", str(self._home), "--name", slot.name,
+            "--config", self._config.model_dump_json(), "--parent", str(os.getpid()),
+            "--log", self._log.model_dump_json(),
         ]  # fmt: skip
-        threads = self._config.threads or default_threads()
-        slot.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | thread_variables(threads))
+        urls = {
+            DATABASE_VARIABLE: self._url,
+            FILES_VARIABLE: self._files,
+        }  # not for everybody to read, as arguments are
+        threads = thread_variables(self._config.threads or default_threads())
+        slot.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | threads | urls)
         slot.started = time.monotonic()

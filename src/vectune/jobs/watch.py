@@ -125,8 +125,9 @@ class Watch:
             self._alive = time.monotonic()
             if wanted != RUNNING:
                 self.wanted = wanted
-            if self.wanted == RUNNING:
+            if self.wanted in (RUNNING, PAUSING):  # coming to the end of a step may take a minute
                 self._tell()
+            if self.wanted == RUNNING:
                 self._estimate()
                 self._measure()
         except LeaseLost:

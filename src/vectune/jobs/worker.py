@@ -1,4 +1,4 @@
-"""A process that runs jobs: `python -m vectune.jobs.worker --home DIR --database URL --files URL`."""
+"""A process that runs jobs: `VECTUNE_DATABASE=URL VECTUNE_FILES=URL python -m vectune.jobs.worker --home DIR`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vectune.config.jobs import JobsConfig
+from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE, JobsConfig
 from vectune.config.load import parse_config
 from vectune.config.log import LogConfig
+from vectune.encode.backends.cores import usable_cores
 from vectune.errors import StorageError
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
@@ -62,28 +63,35 @@ def worker_name() -> str:
 
 
 def default_threads() -> int:
-    """Half of the cores: the other half answers embeddings meanwhile."""
-    return max(len(os.sched_getaffinity(0)) // 2, 1)
+    """Half of the cores: the other half answers embeddings meanwhile. The environment is not asked: the server has set
+    OMP_NUM_THREADS to this half already."""
+    return max(usable_cores({}) // 2, 1)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the arguments and work until asked to end (SIGTERM, SIGINT) or the parent is gone."""
-    given = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    """Read the arguments and work until asked to end (SIGTERM, SIGINT) or the parent is gone.
+
+    `environ` says where the database and the files are: every account can read the arguments of a process.
+    """
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if not (environ.get(DATABASE_VARIABLE) and environ.get(FILES_VARIABLE)):
+        parser.error(f"{DATABASE_VARIABLE} and {FILES_VARIABLE} are not both set; `vectune serve` sets them")
     name = given.name or worker_name()
     with writing_log(parse_config(LogConfig, _content(given.log), "--log")), log_fields(worker=name):
-        _work_as(name, given)
+        _work_as(name, given, environ)
 
 
-def _work_as(name: str, given: argparse.Namespace) -> None:
+def _work_as(name: str, given: argparse.Namespace, environ: Mapping[str, str]) -> None:
     config = parse_config(JobsConfig, _content(given.config), "--config")
     config = config.model_copy(update={"threads": config.threads or default_threads()})
     give_way(config.nice)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    database = Database(given.database)
+    database = Database(environ[DATABASE_VARIABLE])
     leases = Leases(database, name, config.lease_seconds, config.most_crashes)
-    files = FileStore(database, given.files)
+    files = FileStore(database, environ[FILES_VARIABLE])
     home = Path(given.home)
     ends = _ends(ending, given.parent)
     shop = Workshop(home, files, leases, config, ends, lambda job: _give_up(job, home, files, leases))
@@ -130,8 +138,6 @@ def _content(config: str) -> dict[str, object]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vectune.jobs.worker", description=__doc__)
     parser.add_argument("--home", required=True, help="folder of jobs and tuned models")
-    parser.add_argument("--database", required=True, help="URL of the database")
-    parser.add_argument("--files", required=True, help="folder or fsspec URL of uploaded files")
     parser.add_argument("--config", default="{}", help="settings of JobsConfig as a JSON object")
     parser.add_argument("--name", help="name of this worker, unlike that of any other")
     parser.add_argument("--parent", type=int, help="process that this one ends with")

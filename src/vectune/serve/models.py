@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from vectune.serve.queue import Overloaded
 from vectune.serve.reading import ServedModel
 
 _LOADERS = 4
 """Models that are loaded at the same time; others wait their turn."""
+_LEAST_TOKENS = 256
+"""What a request counts for at least while its model is loaded: it holds a connection, however short its text is."""
+_COME_BACK_SECONDS = 2.0
 
 
 class ModelCache:
     """Owns the loaded models. Any thread may ask; loading one model holds up only those who ask for it.
 
     `load` opens a model by name, `weigh` tells its bytes. At least one model is kept, however large it is. `dropped`
-    hears the serial of each model that is let go.
+    hears the serial of each model that is let go. While a model is loaded about `most_waiting` tokens may wait for it.
     """
 
     def __init__(
         self, load: Callable[[str], ServedModel], most_bytes: int, weigh: Callable[[str], int],
-        dropped: Callable[[int], None] = lambda serial: None,
+        dropped: Callable[[int], None] = lambda serial: None, most_waiting: int = 1_000_000,
     ) -> None:  # fmt: skip
         self._load = load
         self._weigh = weigh
         self._most_bytes = most_bytes
         self._dropped = dropped
+        self._most_waiting = most_waiting
+        self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._models: OrderedDict[str, Future[ServedModel]] = OrderedDict()
         self._bytes: dict[str, int] = {}
@@ -42,12 +48,20 @@ class ModelCache:
             self._fill(name, future)
         return future.result()
 
-    async def wait_for(self, name: str) -> ServedModel:
-        """The same without holding up the event loop or a thread that others need; the caller may leave at any time."""
-        future, mine = self._wanted(name)
-        if mine:
-            self._loaders.submit(self._fill, name, future)
-        return await asyncio.shield(asyncio.wrap_future(future))
+    async def wait_for(self, name: str, tokens: int = 1) -> ServedModel:
+        """The same without holding up the event loop or a thread that others need; the caller may leave at any time.
+
+        Overloaded when others wait for the model and the caller's `tokens` are more than may wait beside theirs.
+        """
+        tokens = max(tokens, _LEAST_TOKENS)
+        self._queue_up(name, tokens)
+        try:
+            future, mine = self._wanted(name)
+            if mine:
+                self._loaders.submit(self._fill, name, future)
+            return await asyncio.shield(asyncio.wrap_future(future))
+        finally:
+            self._go_on(name, tokens)
 
     def held(self, name: str) -> ServedModel | None:
         """The model if it is in memory and ready, without waiting."""
@@ -82,6 +96,21 @@ class ModelCache:
         """The models in memory or on their way, the one unused longest first."""
         with self._lock:
             return tuple(self._models)
+
+    def _queue_up(self, name: str, tokens: int) -> None:
+        with self._lock:
+            waiting = self._waiting[name]
+            if waiting and waiting + tokens > self._most_waiting:
+                left = max(self._most_waiting - waiting, 0)
+                told = "The model is still being loaded, and as much waits for it as the server takes."
+                raise Overloaded(_COME_BACK_SECONDS, self._most_waiting, left, told)
+            self._waiting[name] += tokens
+
+    def _go_on(self, name: str, tokens: int) -> None:
+        with self._lock:
+            self._waiting[name] -= tokens
+            if not self._waiting[name]:
+                del self._waiting[name]
 
     def _wanted(self, name: str) -> tuple[Future[ServedModel], bool]:
         """What will hold the model, and whether it is the caller's to fill."""

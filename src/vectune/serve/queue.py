@@ -6,7 +6,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,10 @@ from vectune.serve.shared_encoder import SharedEncoder
 
 _CHARS_A_TOKEN = 4
 _TOKENS_A_TEXT = 2
+_READERS = 2
+"""Threads that read texts: one caller's documents do not hold up another's."""
+
+T = TypeVar("T")
 
 Observe = Callable[[int, int, float], None]
 """Hears of each batch: its tokens, its texts, and the seconds it took."""
@@ -46,9 +52,9 @@ class Overloaded(CapacityError):  # noqa: N818 - what the server is, told to its
 
 
 class EmbeddingQueue:
-    """Owns one thread in which models run. Short and long texts wait in lanes of their own, taken in turn, so that a
-    query never waits for more than one batch of documents. What came while a batch ran makes the next one: nothing is
-    waited for. Texts of callers that left are dropped.
+    """Owns one thread in which models run, and some that read texts for it. Short and long texts wait in lanes of their
+    own, taken in turn, so that a query never waits for more than one batch of documents. What came while a batch ran
+    makes the next one: nothing is waited for. Texts of callers that left are dropped.
 
     `batch_tokens` is about the size of a batch, `most_tokens` what may wait, `most_seconds` how long it may take at the
     present pace. `observe` is called in the queue's thread.
@@ -67,6 +73,7 @@ class EmbeddingQueue:
         self._pace = Pace()
         self._changed = threading.Condition()
         self._closed = False
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vectune-read")
         self._thread = threading.Thread(target=self._work, name="vectune-embed", daemon=True)
 
     def start(self) -> None:
@@ -81,6 +88,7 @@ class EmbeddingQueue:
             self._changed.notify_all()
         for request in waiting:
             _call(request.loop, request.future.cancel)
+        self._readers.shutdown(wait=False, cancel_futures=True)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -99,6 +107,10 @@ class EmbeddingQueue:
         """Overloaded when no text would be taken now: said before anybody reads the texts."""
         with self._changed:
             self._refuse_if_full(1)
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What `work` gives, done in a thread that reads texts: slow uploads may have taken all of asyncio's own."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def embed(
         self, encoder: SharedEncoder, texts: Sequence[str], role: Role, read: Tokenised | None = None
@@ -187,10 +199,15 @@ class EmbeddingQueue:
         _answer(done)
 
 
+def guessed_tokens(text: str) -> int:
+    """About how many tokens a text has, told from its characters."""
+    return len(text) // _CHARS_A_TOKEN + _TOKENS_A_TEXT
+
+
 def _costs(encoder: SharedEncoder, texts: Sequence[str], read: Tokenised | None) -> NDArray[np.int64]:
     """Tokens that the model will read of each text; guessed from the characters where nobody has read them."""
     if read is None:
-        return np.array([len(text) // _CHARS_A_TOKEN + _TOKENS_A_TEXT for text in texts], dtype=np.int64)
+        return np.array([guessed_tokens(text) for text in texts], dtype=np.int64)
     if read.tokens is not None:
         return read.tokens.lengths
     return read.counts if encoder.max_tokens is None else np.minimum(read.counts, encoder.max_tokens)

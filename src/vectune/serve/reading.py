@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,9 @@ from vectune.serve.shared_encoder import SharedEncoder
 from vectune.serve.text_cache import Known, TextCache
 
 ServedModel = SharedEncoder | RemoteModel
-_SMALL = 4096
-"""Characters up to which reading texts is quicker than handing them to a thread."""
+_SMALL = 200
+"""Characters of all texts up to which they are read on the event loop: that is quicker than handing them to a thread.
+More would hold up other callers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +53,17 @@ class Embedded:
 async def read(
     model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue, cache: TextCache
 ) -> Reading:
-    """Look texts up in the cache and read the others, long ones in a thread; Overloaded when the queue is full."""
+    """Look texts up in the cache and read the others; Overloaded when the queue is full.
+
+    Texts of more than a few hundred characters in all are tokenised in a thread of the queue, shorter ones at once, as
+    the way to a thread costs more than they do. What a remote model needs is a guess, which costs nothing.
+    """
     known: list[Known | None] = cache.get(model.serial, role, texts) if cache.on else [None] * len(texts)
     rows = np.array([row for row, found in enumerate(known) if found is None], dtype=np.int64)
     fresh = texts if len(rows) == len(texts) else [texts[row] for row in rows]
     if len(rows) and not isinstance(model, RemoteModel):
         queue.refuse_if_full()
-    if model.reads_beside and sum(map(len, fresh)) <= _SMALL:
-        found = model.read(fresh, role)
-    else:
-        found = await asyncio.to_thread(model.read, fresh, role)
+    found = await _read(model, fresh, role, queue)
     counts = np.array([0 if one is None else one.tokens for one in known], dtype=np.int64)
     counts[rows] = found.counts
     return Reading(model, role, counts, isinstance(model, RemoteModel), known, rows, fresh, found)
@@ -74,6 +77,14 @@ async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Em
     if len(reading.rows) == len(reading.counts):
         return fresh
     return _together(reading, fresh)
+
+
+async def _read(model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
+    if isinstance(model, RemoteModel) or (model.reads_beside and sum(map(len, texts)) <= _SMALL):
+        return model.read(texts, role)
+    if model.reads_beside:
+        return await queue.beside(partial(model.read, texts, role))
+    return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it
 
 
 async def _encoded(reading: Reading, queue: EmbeddingQueue) -> Embedded:

@@ -50,12 +50,12 @@ class UpstreamSilent(VectuneError):  # noqa: N818 - what happened
 
 
 class UpstreamBusy(Overloaded):
-    """The endpoint wants to be asked later, or too many requests wait for it."""
+    """The endpoint wants to be asked later, or too many requests wait for it; then `limit` is how many may."""
 
     code = "rate_limit_exceeded"
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(retry_after, message="The remote model behind this name takes no more requests now.")
+    def __init__(self, retry_after: float, limit: int = 0) -> None:
+        super().__init__(retry_after, limit, message="The remote model behind this name takes no more requests now.")
 
 
 class Client(Protocol):
@@ -76,7 +76,7 @@ class Calls:
     async def ask(self, client: Client, texts: Sequence[str]) -> EndpointAnswer:
         """What the endpoint answers. UpstreamBusy when too many wait; a caller that leaves takes its request along."""
         if self._count >= self._most:
-            raise UpstreamBusy(_COME_BACK_SECONDS)
+            raise UpstreamBusy(_COME_BACK_SECONDS, self._most)
         self._count += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, client.ask, texts)

@@ -68,3 +68,16 @@ def test_key_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     """Revoking what there is not is told with the way to what there is."""
     assert main(["keys", "revoke", "gone", "--home", str(tmp_path)]) == 1
     assert "vectune keys list" in capsys.readouterr().err
+
+
+def test_database_from_the_environment(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URL with a password need not stand among the arguments; one that does goes before it."""
+    monkeypatch.setenv("VECTUNE_DATABASE", f"sqlite:///{tmp_path}/other.db")
+    secret = _run(capsys, tmp_path / "home", "create", "laptop").split()[-1]
+    store = open_keys(tmp_path / "home", f"sqlite:///{tmp_path}/other.db")
+    assert store.find(secret) is not None
+    assert not (tmp_path / "home" / "vectune.db").exists()
+    assert "no keys yet" in _run(capsys, tmp_path / "home", "list", "--database", f"sqlite:///{tmp_path}/third.db")
+    store.close()

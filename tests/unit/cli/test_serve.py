@@ -25,3 +25,15 @@ def test_example_is_for_this_server() -> None:
     assert shown.count("http://127.0.0.1:9/v1") == 2
     assert "BASE_URL" not in shown
     ast.parse(shown.split("```python\n")[1].split("```")[0])
+
+
+def test_urls_from_the_environment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may hold passwords, which must not stand among the arguments; what stands there goes before them."""
+    monkeypatch.setenv("VECTUNE_DATABASE", "postgresql://db/x")
+    monkeypatch.setenv("VECTUNE_FILES", "s3://bucket")
+    assert main(["serve", "--dry-run"]) == 0
+    shown = tomllib.loads(capsys.readouterr().out)
+    assert (shown["database"], shown["files"]) == ("postgresql://db/x", "s3://bucket")
+    assert main(["serve", "--dry-run", "--files", "here", "--set", "database=sqlite:///y"]) == 0
+    shown = tomllib.loads(capsys.readouterr().out)
+    assert (shown["database"], shown["files"]) == ("sqlite:///y", "here")

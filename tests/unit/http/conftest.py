@@ -56,20 +56,20 @@ def app(services: Services) -> FastAPI:
 @pytest.fixture
 def http(app: FastAPI) -> TestClient:
     """Raw requests."""
-    return TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)
+    return TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False)
 
 
 @pytest.fixture
 def client(http: TestClient) -> openai.OpenAI:
     """The official client; it tries nothing twice, so that a test sees the first answer."""
-    return openai.OpenAI(base_url="http://testserver/v1", api_key="none", http_client=http, max_retries=0)
+    return openai.OpenAI(base_url="http://127.0.0.1/v1", api_key="none", http_client=http, max_retries=0)
 
 
 @pytest.fixture
 async def async_client(app: FastAPI) -> AsyncIterator[openai.AsyncOpenAI]:
     """The official asynchronous client."""
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
-        yield openai.AsyncOpenAI(base_url="http://testserver/v1", api_key="none", http_client=http, max_retries=0)
+        yield openai.AsyncOpenAI(base_url="http://127.0.0.1/v1", api_key="none", http_client=http, max_retries=0)
 
 
 @pytest.fixture

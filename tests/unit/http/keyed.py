@@ -20,4 +20,4 @@ def new_key(services: Services, project: str = "default", **limits: int) -> str:
 def caller(app: FastAPI, secret: str) -> TestClient:
     """Raw requests with a key."""
     headers = {"authorization": f"Bearer {secret}"}
-    return TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False, headers=headers)
+    return TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False, headers=headers)

@@ -39,7 +39,7 @@ PATHS = {
 
 def test_document_lists_every_path(http: TestClient) -> None:
     """openapi.json has each path and method that clients use, with the bodies they send."""
-    document = http.get("http://testserver/openapi.json").json()
+    document = http.get("http://127.0.0.1/openapi.json").json()
     found = {path.replace(":path", ""): set(methods) for path, methods in document["paths"].items()}
     assert found == PATHS
     body = document["paths"]["/v1/embeddings"]["post"]["requestBody"]["content"]["application/json"]["schema"]
@@ -49,7 +49,7 @@ def test_document_lists_every_path(http: TestClient) -> None:
 
 def test_no_page_that_loads_from_elsewhere(http: TestClient) -> None:
     """The pages that draw the document, whose scripts come from a CDN, are not there."""
-    assert [http.get(f"http://testserver/{page}").status_code for page in ("docs", "redoc")] == [404, 404]
+    assert [http.get(f"http://127.0.0.1/{page}").status_code for page in ("docs", "redoc")] == [404, 404]
 
 
 def test_nested_shapes_are_written_out() -> None:
@@ -61,11 +61,11 @@ def test_nested_shapes_are_written_out() -> None:
 def test_health_and_readiness(http: TestClient, services: Services) -> None:
     """Alive at once; ready when the default model answers, and the reason when it can't."""
     assert router.routes
-    assert http.get("http://testserver/healthz").json() == {"status": "ok"}
-    loading = http.get("http://testserver/readyz")
+    assert http.get("http://127.0.0.1/healthz").json() == {"status": "ok"}
+    loading = http.get("http://127.0.0.1/readyz")
     assert (loading.status_code, loading.json()["status"]) == (503, "loading")
     services.readiness.prove()
-    ready = http.get("http://testserver/readyz")
+    ready = http.get("http://127.0.0.1/readyz")
     assert (ready.status_code, ready.json()["model"]) == (200, "plain-model")
 
 
@@ -77,7 +77,7 @@ def test_model_that_can_not_be_loaded(services: Services) -> None:
 
     object.__setattr__(services, "readiness", Readiness(load))  # type: ignore[arg-type]
     services.readiness.prove()
-    with TestClient(build_app(services)) as http:
+    with TestClient(build_app(services), base_url="http://127.0.0.1") as http:
         assert http.get("/readyz").status_code == 503
         assert "no such model" in http.get("/readyz").json()["reason"]
         assert http.get("/healthz").status_code == 200
@@ -88,7 +88,7 @@ def test_life_of_a_server(services: Services) -> None:
     services.queue.close()
     fresh = type(services.queue)(1000, 10_000)
     object.__setattr__(services, "queue", fresh)
-    with TestClient(build_app(services, running(services))) as http:
+    with TestClient(build_app(services, running(services)), base_url="http://127.0.0.1") as http:
         assert http.post("/v1/embeddings", json={"model": MODEL, "input": "a"}).status_code == 200
     assert not fresh._thread.is_alive()
     assert hash_model("a").dim == 32

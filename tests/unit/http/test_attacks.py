@@ -198,7 +198,7 @@ def test_many_and_giant_headers(app: FastAPI, services: Services) -> None:
     """Heads over 64 KiB are refused, at open paths too; below that strange headers and hosts change nothing."""
     asking = caller(app, new_key(services))
     giant = [[(f"x-{n}", "v" * 20) for n in range(3000)], [("x-big", "v" * 70_000)]]
-    for path in ("models", "http://testserver/healthz"):
+    for path in ("models", "http://127.0.0.1/healthz"):
         assert [asking.get(path, headers=headers).status_code for headers in giant] == [431, 431]
     assert asking.get(f"files?purpose={'v' * 60_000}", headers={"x": "v" * 6000}).status_code == 431
     assert asking.get("models", headers=giant[0][:2000]).status_code == 200
@@ -243,13 +243,13 @@ def test_model_that_holds_pickles(tmp_path: Path) -> None:
         home=tmp_path / "home", default_model=str(folder), aliases={"bad": str(folder)}, backend="torch"
     )
     services = open_services(config)
-    http = TestClient(build_app(services), base_url="http://testserver/v1/", raise_server_exceptions=False)
+    http = TestClient(build_app(services), base_url="http://127.0.0.1/v1/", raise_server_exceptions=False)
     for name in ("bad", MODEL):
         answer = http.post("embeddings", json={"model": name, "input": "a"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "model_error")
         assert str(tmp_path) not in answer.text
     services.readiness.prove()
-    ready = http.get("http://testserver/readyz")
+    ready = http.get("http://127.0.0.1/readyz")
     assert ready.status_code == 503
     assert str(tmp_path) not in ready.text
     services.background.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import openai
 import pytest
 from fastapi import FastAPI
@@ -9,6 +11,7 @@ from starlette.testclient import TestClient
 
 from tests.unit.http.conftest import MODEL, ROWS
 from tests.unit.http.keyed import caller, new_key
+from vectune.http.app import build_app
 from vectune.http.auth import OPEN_PATHS
 from vectune.http.services import Services
 from vectune.jobs.keys import Caller
@@ -24,11 +27,11 @@ def test_without_keys_everybody_is_the_default_project(http: TestClient, service
 
 def test_with_a_key_every_path_needs_one(http: TestClient, app: FastAPI, services: Services) -> None:
     """Every route of the document answers 401 without a key, whatever its method, and so do paths that are none."""
-    document = http.get("http://testserver/openapi.json").json()
+    document = http.get("http://127.0.0.1/openapi.json").json()
     secret = new_key(services)
     for path, operations in document["paths"].items():
         for method in operations:
-            answer = http.request(method, f"http://testserver{path}")
+            answer = http.request(method, f"http://127.0.0.1{path}")
             assert (answer.status_code == 401) is (path not in OPEN_PATHS), (method, path)
     for path in ("nothing", "files/", "../v1/files", "../files", "../docs", "../", "FILES"):
         assert http.get(path).status_code == 401, path
@@ -40,13 +43,13 @@ def test_with_a_key_every_path_needs_one(http: TestClient, app: FastAPI, service
 def test_open_paths_stay_open(http: TestClient, services: Services, path: str) -> None:
     """Whoever watches over the server needs no key."""
     new_key(services)
-    assert http.get(f"http://testserver{path}").status_code in (200, 503)
+    assert http.get(f"http://127.0.0.1{path}").status_code in (200, 503)
 
 
 def test_refusal_is_one_that_clients_know(http: TestClient, services: Services) -> None:
     """The official client raises its AuthenticationError, with the code that it looks for."""
     new_key(services)
-    client = openai.OpenAI(base_url="http://testserver/v1", api_key="vt-wrong", http_client=http, max_retries=0)
+    client = openai.OpenAI(base_url="http://127.0.0.1/v1", api_key="vt-wrong", http_client=http, max_retries=0)
     with pytest.raises(openai.AuthenticationError) as refused:
         client.embeddings.create(model=MODEL, input="a")
     assert refused.value.code == "invalid_api_key"
@@ -58,7 +61,7 @@ def test_refusal_is_one_that_clients_know(http: TestClient, services: Services) 
 
 def test_official_client_with_a_key(http: TestClient, services: Services) -> None:
     """A key of the store is all that the client needs."""
-    client = openai.OpenAI(base_url="http://testserver/v1", api_key=new_key(services), http_client=http, max_retries=0)
+    client = openai.OpenAI(base_url="http://127.0.0.1/v1", api_key=new_key(services), http_client=http, max_retries=0)
     assert client.embeddings.create(model=MODEL, input="a").data
 
 
@@ -128,11 +131,20 @@ def test_caller_is_known_to_the_log(app: FastAPI, services: Services) -> None:
         ({"host": "127.0.0.1:8765"}, 200),
         ({"host": "[::1]:8765"}, 200),
         ({"host": "localhost"}, 200),
+        ({"host": "LOCALHOST:8765"}, 200),
+        ({"host": "wiki"}, 403),
+        ({"host": "wiki:8765"}, 403),
+        ({"host": "localhost.wiki"}, 403),
+        ({"host": "2130706433"}, 403),
         ({"host": "evil.example:8765"}, 403),
         ({"host": "127.0.0.1.evil.example"}, 403),
         ({"host": "192.0.2.7"}, 403),
         ({"host": "["}, 403),
         ({"origin": "http://localhost:3000"}, 200),
+        ({"origin": "http://127.0.0.1:3000"}, 200),
+        ({"origin": "https://[::1]"}, 200),
+        ({"origin": "http://wiki"}, 403),
+        ({"origin": "http://wiki:8765"}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://["}, 403),
@@ -149,3 +161,19 @@ def test_with_a_key_any_name_will_do(app: FastAPI, services: Services) -> None:
     asking = caller(app, new_key(services))
     for headers in ({"host": "vectune.example"}, {"origin": "https://app.example"}):
         assert asking.get("models", headers=headers).status_code == 200
+
+
+def test_page_of_the_local_network_does_nothing(http: TestClient, services: Services) -> None:
+    """What a browser sends without asking first, led by a page of a machine next door, leaves no trace."""
+    form = {"files": {"file": ("a.jsonl", ROWS)}, "data": {"purpose": "fine-tune"}}
+    assert http.post("files", headers={"origin": "http://wiki"}, **form).status_code == 403  # type: ignore[arg-type]
+    assert services.files.list("default").data == ()
+    assert http.post("files", headers={"origin": "http://localhost"}, **form).status_code == 200  # type: ignore[arg-type]
+
+
+def test_own_name_of_the_service(services: Services) -> None:
+    """Without keys the name that the service listens on is good as well, in any letters, and no other."""
+    config = services.config.model_copy(update={"host": "Desk"})
+    http = TestClient(build_app(replace(services, config=config)), base_url="http://desk/v1/")
+    for origin, status in (("http://desk:8765", 200), ("http://localhost", 200), ("http://wiki", 403)):
+        assert http.get("models", headers={"origin": origin}).status_code == status

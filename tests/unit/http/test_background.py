@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 
 import pytest
 
+from tests.unit.http.conftest import ROWS
 from vectune.http.background import Background
+from vectune.http.files import read_through
+from vectune.http.services import Services
+from vectune.monitor.progress import Progress
 
 
 def test_one_after_the_other_and_faults_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Work is done in order; what fails is logged and stops nothing."""
     background, done, order = Background(), threading.Event(), []
 
-    def fail() -> None:
+    def fail(progress: Progress) -> None:
         order.append("fail")
         raise ValueError("out of order")
 
-    def finish() -> None:
+    def finish(progress: Progress) -> None:
         order.append("finish")
         done.set()
 
@@ -29,3 +34,28 @@ def test_one_after_the_other_and_faults_are_logged(caplog: pytest.LogCaptureFixt
     background.close()
     assert order == ["fail", "finish"]
     assert "out of order" in caplog.text
+
+
+def test_end_of_the_server_waits_for_no_file(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """What is being read ends where it stands, without being called a failure; what had not begun is left as it was,
+    and both are found unread by the next server."""
+    stores = services.files
+    names = [stores.create("default", "a.jsonl", "fine-tune", iter([ROWS])).id for _ in range(2)]
+    background, begun, ending = Background(), threading.Event(), threading.Event()
+
+    def read_slowly(progress: Progress) -> None:
+        begun.set()
+        assert ending.wait(20)
+        read_through(stores, names[0], progress)
+
+    background.submit(read_slowly)
+    background.submit(partial(read_through, stores, names[1]))
+    assert begun.wait(20)
+    closing = threading.Thread(target=background.close)
+    closing.start()
+    assert background._ending.wait(20)
+    ending.set()
+    closing.join(20)
+    assert not closing.is_alive()
+    assert stores.unread() == tuple(names)
+    assert "failed" not in caplog.text

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
 
+from tests.fakes.slow_encoder import SlowEncoder
 from tests.unit.http.conftest import MODEL
 from vectune.http.app import build_app
 from vectune.http.connection import connections
@@ -20,22 +25,31 @@ BODY = json.dumps({"model": MODEL, "input": "a"}).encode()
 HEAD = b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 
 
+@contextmanager
+def listening(services: Services) -> Iterator[tuple[uvicorn.Server, tuple[str, int]]]:
+    """A server of the app and its address, until the block ends; it waits half a second for a head."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        build_app(services), http=connections(0.5), lifespan="off", log_config=None, log_level="critical",
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield server, listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
 @pytest.fixture
 def address(services: Services) -> Iterator[tuple[str, int]]:
     """Where the app listens; it waits half a second for a head and for a body."""
     object.__setattr__(services, "config", services.config.model_copy(update={"body_seconds": 0.5}))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build_app(services), http=connections(0.5), lifespan="off", log_config=None, log_level="critical"
-        )
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with listening(services) as (_, place):
+        yield place
 
 
 def read_to_end(connection: socket.socket) -> bytes:
@@ -119,15 +133,15 @@ def test_many_that_trickle_hold_up_nobody(address: tuple[str, int]) -> None:
     "sent",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200 + b"\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"v" * 100_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"x: v\r\n" * 20_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"v" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: v\r\n" * 20_000 + b"\r\n",
     ],
     ids=range(10),
 )
@@ -144,7 +158,7 @@ def test_what_is_no_http(address: tuple[str, int], sent: bytes) -> None:
 
 def test_chunks_that_are_none(address: tuple[str, int]) -> None:
     """A body that breaks off or breaks its own rules is given up, and nobody else notices."""
-    head = b"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     for chunks in (b"zz\r\n", b"ffffffffffffffffffffff\r\n", b"5\r\nabc", b"-1\r\n", b"5;" + b"x" * 70_000):
         found = ask(address, head + chunks)
         assert not found or found.startswith((b"HTTP/1.1 400", b"HTTP/1.1 408")), found
@@ -155,7 +169,7 @@ def test_chunks_that_are_none(address: tuple[str, int]) -> None:
 
 def test_what_comes_after_the_answer(address: tuple[str, int]) -> None:
     """A caller that is refused and goes on sending is hung up on, however much it promised."""
-    head = b"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (1 << 60)
+    head = b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (1 << 60)
     found = trickle(address, head, b"x")
     assert found.startswith(b"HTTP/1.1 413")
 
@@ -175,3 +189,32 @@ def test_requests_one_after_another(address: tuple[str, int]) -> None:
             assert answer.startswith(b"HTTP/1.1 200")
         connection.sendall(whole + whole.replace(b"localhost\r\n", b"localhost\r\nConnection: close\r\n"))
         assert read_to_end(connection).count(b"HTTP/1.1 200") == 2
+
+
+def test_what_is_no_http_is_in_the_log(address: tuple[str, int], caplog: pytest.LogCaptureFixture) -> None:
+    """The id that such a caller is given is found again, in a line as those of other requests."""
+    with caplog.at_level(logging.INFO, "vectune.http.requests"):
+        answer = ask(address, b"GET / HTTP/1.1\r\nbad header\r\n\r\n")
+    found = re.search(rb"x-request-id: (req_\w+)", answer)
+    assert found is not None
+    (line,) = [record for record in caplog.records if record.name == "vectune.http.requests"]
+    facts = vars(line)
+    assert facts["request_id"] == found[1].decode()
+    assert (facts["route"], facts["status"], facts["code"]) == ("unmatched", 400, "invalid_request")
+
+
+def test_server_that_ends_tells_who_still_waits(services: Services) -> None:
+    """A request that is not done when the server loses patience is answered by a 503 with an id, not by plain text."""
+    slow = SlowEncoder()
+    services.cache.get("plain-model")._encoder = slow  # type: ignore[union-attr]
+    with ThreadPoolExecutor(1) as pool:
+        with listening(services) as (server, address):
+            waiting = pool.submit(ask, address, HEAD % len(BODY) + BODY)
+            assert slow.started.wait(20)
+            server.should_exit = True
+            answer = waiting.result(20)
+        slow.gate.set()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503")
+    assert b"x-request-id: req_" in head
+    assert json.loads(body)["error"]["code"] == "server_is_stopping"

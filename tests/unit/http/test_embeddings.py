@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -19,6 +22,8 @@ from vectune.http.embeddings import MOST_TOKENS, MOST_TOKENS_TOGETHER
 from vectune.http.services import Services
 from vectune.http.token_table import TokenTable
 from vectune.records import Role
+from vectune.serve.models import ModelCache
+from vectune.serve.shared_encoder import SharedEncoder
 from vectune.serve.text_cache import TextCache
 
 TEXTS = ["red cat", "blue dog", "rain"]
@@ -77,7 +82,7 @@ def test_trained_dimensions_need_no_warning(services: Services, tmp_path: Path) 
     (tmp_path / "vectune_space.json").write_text(json.dumps({"dims": [32, 8]}), encoding="utf-8")
     config = services.config.model_copy(update={"aliases": {"trained": str(tmp_path)}})
     services.models._aliases["trained"] = str(tmp_path)  # the registry was opened with the fixture's settings
-    http = TestClient(build_app(replace(services, config=config)), base_url="http://testserver/v1/")
+    http = TestClient(build_app(replace(services, config=config)), base_url="http://127.0.0.1/v1/")
     assert (
         "x-vectune-warning"
         not in http.post("embeddings", json={"model": "trained", "input": "a", "dimensions": 8}).headers
@@ -118,8 +123,8 @@ def test_side_of_a_search(services: Services, model: str, extra: dict[str, str],
             return super().encode(texts, role, progress)
 
     services.cache.get("plain-model")._encoder = Told()
-    http = TestClient(build_app(services), base_url="http://testserver/v1")
-    client = openai.OpenAI(base_url="http://testserver/v1", api_key="none", http_client=http)
+    http = TestClient(build_app(services), base_url="http://127.0.0.1/v1")
+    client = openai.OpenAI(base_url="http://127.0.0.1/v1", api_key="none", http_client=http)
     client.embeddings.create(model=model, input="a", extra_body=extra)
     assert roles == [role]
 
@@ -136,7 +141,7 @@ def test_token_arrays_are_refused_with_what_to_set(client: openai.OpenAI, tokens
 def test_token_arrays_by_a_table(services: Services) -> None:
     """With a table the tokens are read back as text; a number that is none is refused."""
     table = TokenTable({5: b"red ", 6: b"cat", 7: b"rain"})
-    http = TestClient(build_app(replace(services, tokens=table)), base_url="http://testserver/v1/")
+    http = TestClient(build_app(replace(services, tokens=table)), base_url="http://127.0.0.1/v1/")
     found = http.post("embeddings", json={"model": MODEL, "input": [[5, 6], [7]]}).json()["data"]
     np.testing.assert_allclose(
         [entry["embedding"] for entry in found], HashEncoder().encode(["red cat", "rain"]), atol=1e-6
@@ -203,13 +208,18 @@ def test_full_queue_is_a_429(services: Services) -> None:
 
             raise Overloaded(1.5, 100, 3)
 
-    http = TestClient(build_app(replace(services, queue=Full())), base_url="http://testserver/v1/")  # type: ignore[arg-type]
+    http = TestClient(build_app(replace(services, queue=Full())), base_url="http://127.0.0.1/v1/")  # type: ignore[arg-type]
     answer = http.post("embeddings", json={"model": MODEL, "input": "a"})
     assert answer.status_code == 429
     assert answer.json()["error"]["type"] == "rate_limit_error"
     assert answer.headers["retry-after-ms"] == "1500"
     assert answer.headers["retry-after"] == "2"
-    assert answer.headers["x-ratelimit-remaining-tokens"] == "3"
+    told = {name: value for name, value in answer.headers.items() if name.startswith("x-ratelimit")}
+    assert told == {
+        "x-ratelimit-limit-tokens": "100",
+        "x-ratelimit-remaining-tokens": "3",
+        "x-ratelimit-reset-tokens": "1.5s",
+    }
 
 
 def test_hash_model_is_cut_at_five_tokens() -> None:
@@ -232,3 +242,27 @@ def test_cached_texts_are_answered_alike(services: Services) -> None:
         assert again.content == first.content
         assert again.headers.get("x-vectune-warning") == first.headers.get("x-vectune-warning")
     assert (kept.hits, kept.misses) == (7, 3)
+
+
+async def test_too_many_who_wait_for_a_model_are_told_to_come_back(services: Services) -> None:
+    """While a model is loaded only so much waits for it; the others hear at once when to try again."""
+    gate = threading.Event()
+
+    def load(name: str) -> SharedEncoder:
+        assert gate.wait(20)
+        return hash_model(name)
+
+    cache = ModelCache(load, 1 << 30, lambda name: 0, most_waiting=300)
+    body = {"model": MODEL, "input": "red cat"}
+    transport = httpx2.ASGITransport(build_app(replace(services, cache=cache)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1/v1/") as http:
+        first = asyncio.create_task(http.post("embeddings", json=body))
+        while not cache.names:
+            await asyncio.sleep(0.005)
+        refused = await http.post("embeddings", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "server_is_overloaded")
+        assert int(refused.headers["retry-after"]) > 0
+        assert refused.headers["x-ratelimit-limit-tokens"] == "300"
+        gate.set()
+        assert (await first).status_code == 200
+        assert (await http.post("embeddings", json=body)).status_code == 200

@@ -12,8 +12,11 @@ from starlette.testclient import TestClient
 from tests.unit.http.conftest import MODEL
 from vectune.errors import CapacityError, DataError, ModelError, NotFound, StorageError, VectuneError
 from vectune.http.app import build_app
+from vectune.http.errors import response_to
 from vectune.http.services import Services
-from vectune.jobs.refusals import BadParameter, InUse, Refused, TooLarge
+from vectune.jobs.refusals import BadParameter, DatabaseAway, InUse, Refused, TooLarge
+from vectune.serve.queue import Overloaded
+from vectune.serve.remote_model import UpstreamBusy
 
 SECRET = "/home/someone/secret"
 
@@ -24,7 +27,7 @@ def _raising(services: Services, error: Exception) -> TestClient:
             raise error
 
     app = build_app(replace(services, files=Broken()))  # type: ignore[arg-type]
-    return TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)
+    return TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +54,27 @@ def test_our_errors(services: Services, error: VectuneError, status: int, kind: 
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError(SECRET), StorageError(f"{SECRET} is full."), OSError(2, SECRET)], ids=repr
+    ("error", "status", "code"),
+    [
+        (ValueError(SECRET), 500, "internal_error"),
+        (OSError(2, SECRET), 500, "internal_error"),
+        (StorageError(f"{SECRET} is full."), 503, "storage_error"),
+        (DatabaseAway(f"The database at {SECRET} refused."), 503, "database_away"),
+    ],
+    ids=repr,
 )
-def test_what_is_inside_stays_inside(services: Services, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    """Faults of the server's own tell nothing of paths or code; the log has all, under the same id."""
+def test_what_is_inside_stays_inside(
+    services: Services, error: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Faults of the server's own tell nothing of paths or code; the log has all, under the same id. A storage that is
+    away or full may be back later, which clients know by a 503."""
     with caplog.at_level(logging.ERROR, "vectune.http"):
         answer = _raising(services, error).get("files")
-    assert answer.status_code == 500
+    told = answer.json()["error"]
+    assert (answer.status_code, told["code"]) == (status, code)
+    assert told["type"] == ("server_error" if status == 500 else "service_unavailable_error")
     assert SECRET not in answer.text
-    assert answer.json()["error"]["type"] == "server_error"
+    assert "x-request-id" in told["message"]
     assert answer.headers["x-request-id"] in caplog.text
     assert SECRET in caplog.text
 
@@ -124,3 +139,39 @@ def test_each_answer_has_an_id(http: TestClient, app: FastAPI) -> None:
     assert all(each.startswith("req_") for each in ids)
     assert all(answer.headers["openai-processing-ms"].isdigit() for answer in found)
     assert {answer.headers["openai-version"] for answer in found} == {"2020-10-01"}
+
+
+def test_database_that_is_away_when_a_key_is_looked_up(services: Services) -> None:
+    """The layer before the routes answers alike."""
+
+    class Away:
+        def known_need(self) -> None:
+            return None
+
+        def needed(self) -> bool:
+            raise DatabaseAway(f"The database at {SECRET} refused.")
+
+    app = build_app(replace(services, keys=Away()))  # type: ignore[arg-type]
+    answer = TestClient(app, base_url="http://127.0.0.1/v1/").get("models")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_away")
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "limits", "after"),
+    [
+        (Overloaded(1.5, 100, 3), {"limit-tokens": "100", "remaining-tokens": "3", "reset-tokens": "1.5s"}, "2"),
+        (Overloaded(0.012, 9, 0), {"limit-tokens": "9", "remaining-tokens": "0", "reset-tokens": "12ms"}, "1"),
+        (UpstreamBusy(7.0), {"remaining-requests": "0", "reset-requests": "7s"}, "7"),
+        (UpstreamBusy(1.0, 17), {"limit-requests": "17", "remaining-requests": "0", "reset-requests": "1s"}, "1"),
+    ],
+    ids=["queue", "soon", "endpoint", "calls"],
+)
+def test_headers_of_a_server_with_too_much_to_do(error: Overloaded, limits: dict[str, str], after: str) -> None:
+    """A 429 says in OpenAI's headers what may wait, what is left of it, when there is room, and when to come back."""
+    answer = response_to(error, "req_1")
+    told = {name: value for name, value in answer.headers.items() if name.startswith("x-ratelimit-")}
+    assert answer.status_code == 429
+    assert told == {f"x-ratelimit-{name}": value for name, value in limits.items()}
+    assert answer.headers["retry-after"] == after
+    assert float(answer.headers["retry-after-ms"]) == error.retry_after * 1000

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from tests.unit.http.conftest import MODEL, ROWS
 from vectune.http.files import read_through
 from vectune.http.services import Services
+from vectune.monitor.progress import Silent
 
 
 def _processed(client: openai.OpenAI, name: str) -> object:
@@ -136,5 +137,5 @@ def test_bytes_that_are_gone(client: openai.OpenAI, services: Services, caplog: 
         path.unlink()
     with pytest.raises(openai.NotFoundError):
         client.files.content(file.id)
-    read_through(services.files, "file-gone")
+    read_through(services.files, "file-gone", Silent())
     assert "Traceback" not in caplog.text

@@ -15,7 +15,7 @@ from vectune.client import OpenAI
 @pytest.fixture
 def client(http: TestClient) -> OpenAI:
     """vectune's client in place of the official one."""
-    return OpenAI(base_url="http://testserver/v1", http_client=http, max_retries=0)
+    return OpenAI(base_url="http://127.0.0.1/v1", http_client=http, max_retries=0)
 
 
 def test_round(client: OpenAI, file_id: str) -> None:
@@ -73,7 +73,7 @@ def test_settings_of_text_completion_have_no_effect(client: OpenAI, file_id: str
     )
     assert job.status == "pending"
     answer = client._client.post(
-        "http://testserver/v1/fine-tunes", json={"training_file": file_id, "model": MODEL, "zap": 1}
+        "http://127.0.0.1/v1/fine-tunes", json={"training_file": file_id, "model": MODEL, "zap": 1}
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "zap"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import openai
 import pytest
 from starlette.testclient import TestClient
 
+from tests.fakes.hash_encoder import HashEncoder
 from tests.unit.http.conftest import MODEL, ROWS
 from tests.unit.http.keyed import caller, new_key
+from vectune.encode.endpoint_client import EndpointAnswer
 from vectune.http.app import build_app
 from vectune.http.limits import Bucket, CallerLimits, span
 from vectune.http.services import Services
-from vectune.jobs.quotas import Usage
+from vectune.jobs.keys import Caller
+from vectune.jobs.quotas import LimitReached, QuotaSpent, Usage
+from vectune.serve.models import ModelCache
+from vectune.serve.queue import Overloaded
+from vectune.serve.remote_model import Calls, RemoteModel, UpstreamBusy, UpstreamFailed, UpstreamSilent
 
 
 class Clock:
@@ -117,7 +125,7 @@ def test_job_limits_over_http(services: Services) -> None:
     """Jobs at once are limited at both interfaces; cancelling makes room, and the client hears when to come back."""
     http = asking(services, jobs_at_once=1)
     client = openai.OpenAI(
-        base_url="http://testserver/v1", api_key=http.headers["authorization"][7:], http_client=http, max_retries=0
+        base_url="http://127.0.0.1/v1", api_key=http.headers["authorization"][7:], http_client=http, max_retries=0
     )
     file = client.files.create(file=("a.jsonl", ROWS), purpose="fine-tune").id
     job = client.fine_tuning.jobs.create(model=MODEL, training_file=file)
@@ -126,7 +134,7 @@ def test_job_limits_over_http(services: Services) -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
         assert int(refused.headers["retry-after"]) > 0
     client.fine_tuning.jobs.cancel(job.id)
-    assert client.fine_tuning.jobs.create(model=MODEL, training_file=file).status == "validating_files"
+    assert client.fine_tuning.jobs.create(model=MODEL, training_file=file).status in ("validating_files", "queued")
 
 
 def test_bucket() -> None:
@@ -142,3 +150,123 @@ def test_bucket() -> None:
 def test_spans(seconds: float, told: str) -> None:
     """Times are told as OpenAI's headers have them."""
     assert span(seconds) == told
+
+
+class FailingQueue:
+    """Takes texts and fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def refuse_if_full(self) -> None:
+        return
+
+    async def embed(self, *given: object, **named: object) -> None:
+        raise self._error
+
+
+def limited(services: Services, **limits: int) -> Caller:
+    """The holder of a new key."""
+    found = services.keys.find(new_key(services, **limits))
+    assert found is not None
+    return found
+
+
+def left(services: Services, who: Caller) -> int:
+    """Tokens that the key may still use this minute."""
+    return int(services.limits.headers(who)["x-ratelimit-remaining-tokens"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Overloaded(1.0), UpstreamBusy(1.0), UpstreamSilent("Away."), UpstreamFailed("Broken."), RuntimeError("Fault.")],
+    ids=lambda error: type(error).__name__,
+)
+def test_request_that_fails_costs_nothing(timed: Services, error: Exception) -> None:
+    """Tokens of a request that was not answered are there for the next one, of the minute and of the quota."""
+    failing = asking(replace(timed, queue=FailingQueue(error)), tokens_a_minute=10, tokens_in_all=10)  # type: ignore[arg-type]
+    body = {"model": MODEL, "input": "a b c"}
+    assert all(failing.post("embeddings", json=body).status_code >= 429 for _ in range(5))
+    good = caller(build_app(timed), failing.headers["authorization"].removeprefix("Bearer "))
+    assert [good.post("embeddings", json=body).status_code for _ in range(3)] == [200, 200, 429]
+    timed.limits.close()
+    (key,) = timed.keys.list()
+    assert key.tokens_used == 10
+
+
+def test_size_that_no_vector_has_costs_nothing(timed: Services) -> None:
+    """It is refused before anything is encoded or counted."""
+    never = FailingQueue(AssertionError("the texts were encoded"))
+    http = asking(replace(timed, queue=never), tokens_a_minute=10)  # type: ignore[arg-type]
+    refused = http.post("embeddings", json={"model": MODEL, "input": "a", "dimensions": 33})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "dimensions")
+    assert refused.headers["x-ratelimit-remaining-tokens"] == "10"
+
+
+async def test_cancelled_request_costs_nothing(timed: Services) -> None:
+    """A caller that left, or a server that ends, gives the tokens back; while it lasts they are taken."""
+    who = limited(timed, tokens_a_minute=10, tokens_in_all=10)
+
+    async def answering() -> None:
+        with timed.limits.charging(who, 8):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(answering())
+    await asyncio.sleep(0)
+    assert left(timed, who) == 2
+    with pytest.raises(LimitReached):
+        timed.limits.hold(who, 3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left(timed, who) == 10
+    with timed.limits.charging(who, 10):
+        pass
+    timed.limits.close()
+
+
+def test_quota_of_requests_at_the_same_time(timed: Services) -> None:
+    """What others under way may cost is not given away twice; what they did not use is free again."""
+    who = limited(timed, tokens_in_all=10)
+    with timed.limits.charging(who, 8) as first:
+        with pytest.raises(QuotaSpent, match="2 of its 10 tokens left"), timed.limits.charging(who, 3):
+            pass
+        first.tokens = 5
+    with timed.limits.charging(who, 5):
+        pass
+    with pytest.raises(QuotaSpent), timed.limits.charging(who, 1):
+        pass
+    timed.limits.close()
+    (key,) = timed.keys.list()
+    assert key.tokens_used == 10
+
+
+def test_more_than_was_guessed_is_owed(timed: Services, clock: Clock) -> None:
+    """What a request really took counts, though it be more than was left: the key waits until it is made up for."""
+    who = limited(timed, tokens_a_minute=10)
+    with timed.limits.charging(who, 5) as charge:
+        charge.tokens = 25
+    assert left(timed, who) == 0
+    with pytest.raises(LimitReached) as refused, timed.limits.charging(who, 1):
+        pass
+    assert refused.value.retry_after == pytest.approx(96)
+    clock.now += 97
+    assert left(timed, who) == 1
+    timed.limits.close()
+
+
+def test_remote_model_costs_what_its_endpoint_counts(timed: Services) -> None:
+    """Before the request its tokens are guessed; the endpoint's own count is what the key pays, as `usage` says."""
+
+    class Endpoint:
+        def ask(self, texts: Sequence[str]) -> EndpointAnswer:
+            return EndpointAnswer(HashEncoder().encode(texts), 10 * len(texts))
+
+    cache = ModelCache(lambda name: RemoteModel(Endpoint(), Calls(1), name), 1 << 30, lambda name: 0)
+    http = asking(replace(timed, cache=cache), tokens_a_minute=100, tokens_in_all=100)
+    answer = http.post("embeddings", json={"model": MODEL, "input": ["red", "blue"]})
+    assert answer.json()["usage"]["total_tokens"] == 20
+    assert answer.headers["x-ratelimit-remaining-tokens"] == "80"
+    timed.limits.close()
+    (key,) = timed.keys.list()
+    assert key.tokens_used == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import openai
@@ -9,12 +10,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from tests.unit.http.conftest import MODEL
+from tests.fakes.slow_encoder import SlowEncoder
+from tests.unit.http.conftest import MODEL, hash_model
 from vectune.errors import StorageError
 from vectune.http.app import build_app
 from vectune.http.metrics import OTHER, TUNED, Levels, ServerMetrics
 from vectune.http.services import Services
+from vectune.records import Role
+from vectune.serve.models import ModelCache
 from vectune.serve.queue import Overloaded
+from vectune.serve.shared_encoder import SharedEncoder
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -100,8 +105,10 @@ def test_jobs_by_status(http: TestClient, client: openai.OpenAI, file_id: str) -
     client.fine_tuning.jobs.cancel(client.fine_tuning.jobs.create(model=MODEL, training_file=file_id).id)
     client.fine_tuning.jobs.create(model=MODEL, training_file=file_id)
     found = _read(http)
-    counts = {status: _value(found, "jobs", status=status) for status in ("validating_files", "cancelled", "running")}
-    assert counts == {"validating_files": 1, "cancelled": 1, "running": 0}
+    statuses = ("validating_files", "queued", "cancelled", "running")
+    counts = {status: _value(found, "jobs", status=status) for status in statuses}
+    waiting = counts.pop("validating_files") + counts.pop("queued")  # by whether the file was read through by now
+    assert (waiting, counts) == (1, {"cancelled": 1, "running": 0})
     assert _value(found, "database_up") == 1
     assert _value(found, "ready") == 0
 
@@ -164,3 +171,41 @@ def test_openmetrics_for_those_who_ask(http: TestClient) -> None:
 
 def _page(metrics: ServerMetrics) -> str:
     return metrics.page(Levels(0, 0, 0, 0, True, {}))[0].decode()
+
+
+async def test_levels_are_those_of_the_queue(services: Services) -> None:
+    """Texts that wait, and their tokens, stand there while they wait, and are gone when they are done."""
+    slow = SlowEncoder()
+    encoder = SharedEncoder(slow)
+    http = TestClient(build_app(services), base_url="http://127.0.0.1/v1/")
+    asked = [asyncio.create_task(services.queue.embed(encoder, ["first"], Role.DOCUMENT))]
+    assert await asyncio.to_thread(slow.started.wait, 20)
+    texts = ("red2", "d" * 40)  # about 3 and 12 tokens
+    asked += [asyncio.create_task(services.queue.embed(encoder, [text] * 2, Role.DOCUMENT)) for text in texts]
+    await asyncio.sleep(0)
+    found = await asyncio.to_thread(_read, http)
+    assert (_value(found, "queue_waiting_texts"), _value(found, "queue_waiting_tokens")) == (4, 30)
+    slow.gate.set()
+    await asyncio.gather(*asked)
+    found = await asyncio.to_thread(_read, http)
+    assert (_value(found, "queue_waiting_texts"), _value(found, "queue_waiting_tokens")) == (0, 0)
+
+
+def test_levels_are_those_of_the_models(services: Services) -> None:
+    """Bytes of the weights in memory and how many models there are, as they come and go; ready when the default is."""
+    cache = ModelCache(hash_model, 1 << 30, {"plain-model": 1_000_000, "other": 234_567}.__getitem__)
+    http = TestClient(build_app(replace(services, cache=cache)), base_url="http://127.0.0.1/v1/")
+
+    def levels() -> tuple[float, float]:
+        found = _read(http)
+        return _value(found, "model_bytes"), _value(found, "models_loaded")
+
+    told = [levels()]
+    for name in ("plain-model", "other"):
+        cache.get(name)
+        told.append(levels())
+    assert told == [(0, 0), (1_000_000, 1), (1_234_567, 2)]
+    cache.forget("plain-model")
+    assert levels() == (234_567, 1)
+    services.readiness.prove()
+    assert _value(_read(http), "ready") == 1

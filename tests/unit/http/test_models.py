@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import openai
 import pytest
+from starlette.testclient import TestClient
 
-from tests.unit.http.conftest import MODEL
+from tests.unit.http.conftest import MODEL, hash_model
+from vectune.errors import ModelError
+from vectune.http.app import build_app
 from vectune.http.models import split_role
 from vectune.http.services import Services
 from vectune.jobs.schema import models
 from vectune.records import Role
+from vectune.serve.models import ModelCache
+from vectune.serve.shared_encoder import SharedEncoder
 
 TUNED = "ft:text-embedding-3-small:default:desk:abcdefgh"
 
@@ -83,3 +90,23 @@ def test_side_at_the_end_of_a_name() -> None:
     assert split_role("a:query") == ("a", Role.QUERY)
     assert split_role("ft:a:b:document") == ("ft:a:b", Role.DOCUMENT)
     assert split_role("ft:a:b::c") == ("ft:a:b::c", None)
+
+
+def test_model_that_another_server_deleted(services: Services, tuned: str) -> None:
+    """It is a 404 though its place is still known here and can't be loaded any more; one that is there and can't be
+    loaded is damaged, which is a fault."""
+
+    def load(name: str) -> SharedEncoder:
+        if name.endswith("ftjob-1"):
+            raise ModelError("There are no weights in it.")
+        return hash_model(name)
+
+    services.models._clock = lambda: 0.0  # what is known stays so
+    app = build_app(replace(services, cache=ModelCache(load, 1 << 30, lambda name: 0)))
+    http = TestClient(app, base_url="http://127.0.0.1/v1/")
+    damaged = http.post("embeddings", json={"model": tuned, "input": "a"})
+    assert (damaged.status_code, damaged.json()["error"]["code"]) == (500, "model_error")
+    with services.jobs._database.session() as connection:
+        connection.execute(models.delete())
+    gone = http.post("embeddings", json={"model": tuned, "input": "a"})
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "model_not_found")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ from vectune.monitor.json_log import writing_log
 SECRET = "hunter2hunter2"
 
 
-async def _run(app: Any, kind: str = "http") -> list[dict[str, Any]]:
-    sent: list[dict[str, Any]] = []
+async def _run(app: Any, kind: str = "http", sent: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    sent = [] if sent is None else sent
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -78,6 +79,31 @@ async def test_fault_in_the_middle_adds_nothing(caplog: pytest.LogCaptureFixture
     sent = await _run(breaks)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert "half way" in caplog.text
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_request_that_the_end_of_the_server_cuts_off(log: Path, begun: bool) -> None:
+    """A caller that still waits when the server ends is told so in OpenAI's shape, with an id that the log has; one
+    whose answer has begun gets nothing more. The cancelling goes on."""
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    sent: list[dict[str, Any]] = []
+    task = asyncio.create_task(_run(waits, sent=sent))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (line,) = _requests(log)
+    assert (line["status"], line["code"]) == (200 if begun else 503, "server_is_stopping")
+    assert line["request_id"] == dict(sent[0]["headers"])[HEADER.encode()].decode()
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"][: 1 if begun else 2]
+    if not begun:
+        error = json.loads(sent[1]["body"])["error"]
+        assert (error["type"], error["code"]) == ("service_unavailable_error", "server_is_stopping")
 
 
 async def test_other_kinds_pass_through() -> None:
@@ -175,7 +201,7 @@ def test_texts_of_a_failing_model_are_not_logged(services: Services, log: Path) 
             raise RuntimeError(f"can't read {given!r} {SECRET}")
 
     app = build_app(replace(services, queue=Failing()))  # type: ignore[arg-type]
-    http = TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)
+    http = TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False)
     answer = http.post("embeddings", json={"model": MODEL, "input": "private words"})
     assert answer.status_code == 500
     text = log.read_text(encoding="utf-8")
@@ -192,7 +218,7 @@ def test_work_for_a_request_has_its_id(services: Services, log: Path) -> None:
             raise ValueError
 
     app = build_app(replace(services, files=Telling()))  # type: ignore[arg-type]
-    answer = TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False).get("files")
+    answer = TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False).get("files")
     (line,) = [line for line in _lines(log) if line["message"] == "looking"]
     assert line["request_id"] == answer.headers[HEADER]
 
@@ -217,4 +243,4 @@ def _broken(services: Services, error: Exception) -> TestClient:
         create = get
 
     app = build_app(replace(services, files=Broken()))  # type: ignore[arg-type]
-    return TestClient(app, base_url="http://testserver/v1/", raise_server_exceptions=False)
+    return TestClient(app, base_url="http://127.0.0.1/v1/", raise_server_exceptions=False)

@@ -18,13 +18,15 @@ from vectune.jobs.keys import open_keys
 
 
 def test_home_is_made(tmp_path: Path) -> None:
-    """Folder and database are there after the first start, and a second start takes them as they are."""
+    """Folder and database are there after the first start, for their owner alone, and a second start takes them as they
+    are."""
     config = ServeConfig(home=tmp_path / "a" / "b")
     for _ in range(2):
         services = open_services(config)
         assert services.files.list("default").data == ()
         services.background.close()
     assert (tmp_path / "a" / "b" / "vectune.db").is_file()
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o077 == 0
 
 
 def test_home_that_can_not_be_used(tmp_path: Path) -> None:
@@ -111,3 +113,36 @@ def test_other_addresses_need_a_key(tmp_path: Path, host: str) -> None:
     store.close()
     with pytest.raises(UsageError, match="no API key"):
         serve(config, lambda url: None)
+
+
+class Told:
+    """Remembers when it was stopped, among others."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self._name = name
+        self._order = order
+
+    def start(self) -> None:
+        return
+
+    def stop(self) -> None:
+        self._order.append(self._name)
+
+
+async def test_workers_are_stopped_before_anything_is_waited_for(tmp_path: Path) -> None:
+    """What is being cleared away does not keep the workers from freeing their jobs; nothing is tried again after."""
+    services = open_services(ServeConfig(home=tmp_path, default_model="plain-model"))
+    order: list[str] = []
+    told = (Told("workers", order), Told("housekeeping", order))
+    async with running(services, *told)(FastAPI()):  # type: ignore[arg-type]
+        assert order == []
+    assert order == ["workers", "housekeeping"]
+    await asyncio.to_thread(services.readiness._thread.join, 20)
+    assert not services.readiness._thread.is_alive()
+
+
+def test_what_waits_for_a_model_is_bounded_by_the_settings(tmp_path: Path) -> None:
+    """As much may wait for a model that is loaded as for those that are there."""
+    services = open_services(ServeConfig(home=tmp_path, waiting_tokens=777))
+    assert services.cache._most_waiting == 777
+    services.background.close()

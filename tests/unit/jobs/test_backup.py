@@ -11,17 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.word_rows import labelled_texts
+from tests.fakes.word_rows import labelled_texts, overlapping_pairs
 from tests.unit.jobs.conftest import PROJECT, Stores
-from tests.unit.jobs.test_running import run
+from tests.unit.jobs.test_running import QUICK, after_a_checkpoint, run, steps_of
 from vectune.encode.encoder import Encoder
 from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.errors import NotFound, StorageError
 from vectune.jobs.backup import DATABASE, MANIFEST, back_up, restore
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
+from vectune.jobs.hyperparameters import check
+from vectune.jobs.job import NewJob
 from vectune.jobs.jobs import JobStore
 from vectune.jobs.models import ModelRegistry
+from vectune.jobs.refusals import InUse
 
 TEXTS = ["red1 cat2", "sun3", "dog4 red5 cat6"]
 
@@ -220,14 +223,47 @@ def test_job_at_work_begins_anew(stores: Stores, tmp_path: Path) -> None:
     (stores.home / "jobs" / job.id).mkdir(parents=True)
     back_up(stores.database, stores.home, _files_root(stores.home), tmp_path / "copy")
     home = tmp_path / "restored"
-    restore(tmp_path / "copy", home, _files_root(home))
+    other = _restored(tmp_path / "copy", home)
     assert not (home / "jobs").exists()
-    database = Database(f"sqlite:///{home / DATABASE}")
-    models = ModelRegistry(database, home)
-    files, jobs = FileStore(database, _files_root(home)), JobStore(database, models)
-    other = Stores(home, database.url, database, files, models, jobs)
     assert run(other).status == "succeeded"
     keys = other.keys(job.id)
     assert len(set(keys)) == len(keys)
     assert keys[: len(stores.keys(job.id))] == stores.keys(job.id)
-    database.close()
+    other.database.close()
+
+
+def test_paused_job_on_a_tuned_model_goes_on_after_a_restore(stores: Stores, tmp_path: Path) -> None:
+    """Its base is found in the new home, from its checkpoint on; until it is over the base can't be deleted there."""
+    stores.job(labelled_texts(8), n_epochs=1)
+    model = str(run(stores).fine_tuned_model)
+    asked = check({"n_epochs": 8, "patience": 100})
+    job = stores.jobs.create(PROJECT, NewJob(model, stores.upload(overlapping_pairs(60)).id, hyperparameters=asked)).id
+    run(stores, after_a_checkpoint(stores, job), QUICK.model_copy(update={"checkpoint_steps": 3}))
+    stores.jobs.pause(PROJECT, job)
+    assert stores.leases("next").take() is None
+    told = steps_of(stores, job)
+    back_up(stores.database, stores.home, _files_root(stores.home), tmp_path / "copy")
+    shutil.rmtree(stores.home / "models")
+
+    other = _restored(tmp_path / "copy", tmp_path / "elsewhere" / "home")
+    assert other.jobs.resume(PROJECT, job).status == "queued"
+    with pytest.raises(InUse):
+        other.models.delete(PROJECT, model)
+    done = run(other)
+    assert (done.status, done.error) == ("succeeded", None)
+    said = [event.message for event in other.jobs.events_since(PROJECT, job, 0)]
+    assert not [message for message in said if "begins anew" in message]
+    assert steps_of(other, job)[: len(told)] == told
+    assert len(steps_of(other, job)) == len(set(steps_of(other, job)))
+    other.models.delete(PROJECT, model)
+    other.database.close()
+
+
+def _restored(copy: Path, home: Path) -> Stores:
+    """The stores of a home folder that `copy` is put back into."""
+    restore(copy, home, _files_root(home))
+    database = Database(f"sqlite:///{home / DATABASE}")
+    models = ModelRegistry(database, home)
+    return Stores(
+        home, database.url, database, FileStore(database, _files_root(home)), models, JobStore(database, models)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.unit.jobs.conftest import Stores
 from vectune.errors import ConfigError, NotFound, StorageError, UsageError
 from vectune.jobs.database import Database
-from vectune.jobs.home import CLAIM, claim_home, open_home
+from vectune.jobs.home import CLAIM, claim_home, make_home, open_home
 
 
 def _sqlite(path: Path) -> str:
@@ -85,3 +86,42 @@ def test_home_that_was_moved(tmp_path: Path) -> None:
         opened = open_home(place, _sqlite(place / "vectune.db"))
         assert opened.is_current()
         opened.close()
+
+
+def test_claim_tells_no_password_of_the_query(tmp_path: Path) -> None:
+    """Drivers take passwords in the query too: neither the file nor a sentence has it; the place of the socket does."""
+    url = "postgresql://me@/x?host=/run/here&password=hunter2&sslpassword=hunter3&passfile=/secret"
+    database = Database(url)
+    claim_home(tmp_path, database)
+    with pytest.raises(UsageError) as refused:
+        claim_home(tmp_path, Database("postgresql:///x?host=/run/there&password=hunter4"))
+    for text in ((tmp_path / CLAIM).read_text(encoding="utf-8"), str(refused.value), database.url):
+        assert "here" in text
+        assert "hunter" not in text
+        assert "secret" not in text
+
+
+def test_claim_of_an_older_version_holds(tmp_path: Path) -> None:
+    """It had the whole query: the folder still belongs to its database, and what should not stand there goes."""
+    written = '{"database": "postgresql+psycopg://db/x?password=hunter2&sslmode=require"}'
+    (tmp_path / CLAIM).write_text(written, encoding="utf-8")
+    claim_home(tmp_path, Database("postgresql://me@db/x?sslmode=require"))
+    assert "hunter2" not in (tmp_path / CLAIM).read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match="belongs to"):
+        claim_home(tmp_path, Database("postgresql://db/y"))
+
+
+def test_new_home_is_its_owners_alone(tmp_path: Path) -> None:
+    """A folder that is made is closed to all others, whatever the umask; one that is there stays as it is."""
+    before = os.umask(0)
+    try:
+        make_home(tmp_path / "a" / "home")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a" / "home").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "a" / "home").chmod(0o750)
+    make_home(tmp_path / "a" / "home")
+    assert (tmp_path / "a" / "home").stat().st_mode & 0o777 == 0o750
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="can't be used"):
+        make_home(tmp_path / "file")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import update
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.leases import PROGRESS, Leases, NewCheckpoint, Outcome
 from vectune.jobs.refusals import LeaseLost
+from vectune.jobs.schema import events
 
 OUTCOME = Outcome("ft:x", "models/x", (32,), 7, ("file-1",), (NewEvent("verdict", "Verdict: ship."),))
 
@@ -109,13 +111,33 @@ def test_failure_keeps_the_reason(stores: Stores) -> None:
     assert leases.take() is None
 
 
+def _leases(stores: Stores, worker: str, most_crashes: int) -> Leases:
+    """A hold that is over at once, and for which the last news of a job are never too recent."""
+    return Leases(stores.database, worker, 0, most_crashes, crash_seconds=0)
+
+
 def test_job_that_kills_its_workers_fails(stores: Stores) -> None:
     """A job over which workers die again and again, without any news of it, has failed and says why."""
     job = stores.job().id
     for number in range(3):
-        taken = Leases(stores.database, f"w{number}", 0, most_crashes=3).take()
+        taken = _leases(stores, f"w{number}", 3).take()
         assert taken is not None
-    assert Leases(stores.database, "last", 0, most_crashes=3).take() is None
+    assert _leases(stores, "last", 3).take() is None
+    assert dict(stores.jobs.get(PROJECT, job).error or {})["code"] == "worker_died"
+
+
+def test_workers_that_die_within_a_moment_are_not_held_against_the_job(stores: Stores) -> None:
+    """A service that is killed at each of its starts is not the job's fault; a job that gets no further for minutes and
+    through as many workers is what they die of. That they were at work is no news."""
+    job = stores.job().id
+    for number in range(20):
+        leases = Leases(stores.database, f"w{number}", 0)
+        assert leases.take() is not None
+        leases.add_events(job, [NewEvent(f"{PROGRESS}{number}", "At work: load model")])
+    with stores.database.session() as connection:
+        older = update(events).where(events.c.key.not_like(f"{PROGRESS}%"))
+        connection.execute(older.values(created_at=events.c.created_at - 180))
+    assert Leases(stores.database, "last", 0).take() is None
     assert dict(stores.jobs.get(PROJECT, job).error or {})["code"] == "worker_died"
 
 
@@ -123,7 +145,7 @@ def test_news_make_up_for_a_crash(stores: Stores) -> None:
     """Workers may die over a job as often as it takes, as long as each gets further."""
     job = stores.job().id
     for number in range(6):
-        leases = Leases(stores.database, f"w{number}", 0, most_crashes=2)
+        leases = _leases(stores, f"w{number}", 2)
         assert leases.take() is not None
         leases.add_events(job, [NewEvent(f"step {number}", "further")])
 
@@ -186,10 +208,10 @@ def test_signs_of_progress_do_not_make_up_for_a_crash(stores: Stores) -> None:
     """That work went on for a while is no news: a job that kills each worker after a minute fails too."""
     job = stores.job().id
     for number in range(2):
-        leases = Leases(stores.database, f"w{number}", 0, most_crashes=2)
+        leases = _leases(stores, f"w{number}", 2)
         assert leases.take() is not None
         leases.add_events(job, [NewEvent(f"{PROGRESS}{number}", "At work: load model")])
-    assert Leases(stores.database, "last", 0, most_crashes=2).take() is None
+    assert _leases(stores, "last", 2).take() is None
     assert stores.jobs.get(PROJECT, job).status == "failed"
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.errors import NotFound
+from vectune.jobs.event_log import NewEvent
 from vectune.jobs.job import NewJob
-from vectune.jobs.leases import Outcome
-from vectune.jobs.models import ModelRegistry, model_name
+from vectune.jobs.leases import NewCheckpoint, Outcome
+from vectune.jobs.models import ModelRegistry, base_place, model_name
 from vectune.jobs.refusals import InUse, Refused
+from vectune.jobs.schema import jobs
 
 NAME = "ft:base:default::x"
 
 
-def tuned(stores: Stores) -> tuple[str, Path]:
+def tuned(stores: Stores, name: str = NAME) -> tuple[str, Path]:
     """A job that succeeded, and the folder of its model."""
     job = stores.job().id
     folder = stores.home / "models" / job
@@ -25,7 +28,7 @@ def tuned(stores: Stores) -> tuple[str, Path]:
     leases = stores.leases()
     leases.take()
     leases.begin(job)
-    leases.succeed(job, Outcome(NAME, f"models/{job}", (32, 16), None, (), ()))
+    leases.succeed(job, Outcome(name, f"models/{job}", (32, 16), None, (), ()))
     return job, folder
 
 
@@ -65,7 +68,7 @@ def test_tuned_model_can_be_tuned_again_and_is_kept_meanwhile(stores: Stores) ->
     """A job may start from a tuned model, which can't be deleted until the job is over."""
     _, folder = tuned(stores)
     job = stores.jobs.create(PROJECT, NewJob(NAME, stores.upload().id))
-    assert job.base == str(folder)
+    assert base_place(job.base, stores.home) == str(folder)
     with pytest.raises(InUse):
         stores.models.delete(PROJECT, NAME)
     stores.jobs.cancel(PROJECT, job.id)
@@ -73,6 +76,43 @@ def test_tuned_model_can_be_tuned_again_and_is_kept_meanwhile(stores: Stores) ->
     assert not folder.exists()
     with pytest.raises(NotFound):
         stores.models.resolve(PROJECT, NAME)
+
+
+def test_base_is_found_in_a_home_that_was_moved(stores: Stores, tmp_path: Path) -> None:
+    """A job names a tuned model by its place in the home folder; of one that has a whole path, as older versions wrote
+    it, the model is found and kept too."""
+    _, folder = tuned(stores)
+    job = stores.jobs.create(PROJECT, NewJob(NAME, stores.upload().id))
+    assert str(stores.home) not in job.base
+    assert base_place(job.base, tmp_path / "new") == str(tmp_path / "new" / "models" / folder.name)
+    older = f"/gone/home/models/{folder.name}"
+    assert base_place(older, stores.home) == str(folder)
+    assert base_place(str(folder), tmp_path / "new") == str(folder)
+    assert base_place("org/name", stores.home) == "org/name"
+    with stores.database.session() as connection:
+        connection.execute(update(jobs).values(base=older).where(jobs.c.id == job.id))
+    with pytest.raises(InUse):
+        stores.models.delete(PROJECT, NAME)
+
+
+def test_checkpoints_go_with_their_models(stores: Stores) -> None:
+    """What is deleted is not listed: a checkpoint alone, and all of them with the tuned model."""
+    job = stores.job().id
+    leases = stores.leases()
+    leases.take()
+    leases.begin(job)
+    for step in (5, 10, 15):
+        new = NewCheckpoint(step, {"step": step}, f"{NAME}:ckpt-step-{step}", f"models/{job}-step-{step}")
+        leases.add_checkpoint(job, new, NewEvent(f"checkpoint {step}", "kept"))
+    leases.succeed(job, Outcome(NAME, f"models/{job}", (32, 16), None, (), ()))
+    other, _ = tuned(stores, "ft:other")
+    stores.models.delete(PROJECT, f"{NAME}:ckpt-step-10")
+    assert [point.step_number for point in stores.jobs.checkpoints(PROJECT, job).data] == [15, 5]
+    for point in stores.jobs.checkpoints(PROJECT, job).data:
+        assert stores.models.resolve(PROJECT, point.model_name)
+    stores.models.delete(PROJECT, NAME)
+    assert stores.jobs.checkpoints(PROJECT, job).data == ()
+    assert stores.models.resolve(PROJECT, other)
 
 
 def test_bases_stay(stores: Stores) -> None:

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.word_rows import Row, labelled_texts, overlapping_pairs
+from tests.fakes.word_rows import Row, labelled_texts, overlapping_pairs, scored_pairs, triplets
 from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
 from vectune.config.jobs import JobsConfig
 from vectune.config.remote import RemoteConfig
 from vectune.encode.loading import load_encoder
+from vectune.errors import NotFound
 from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import CANCELLED, Job, NewJob
 from vectune.jobs.leases import Leases
-from vectune.jobs.refusals import DatabaseAway, NotFound
+from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.running import Workshop, run_job, tune_config
 from vectune.jobs.watch import Deadline
 
@@ -61,6 +62,54 @@ def test_four_labelled_rows_go_to_the_end(stores: Stores) -> None:
     assert events[-1].message == "The job has successfully completed"
     for name in (str(done.fine_tuned_model), done.id):
         assert Path(stores.models.resolve(PROJECT, name), "modules.json").is_file()
+
+
+def _one(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+NUM_ROWS = 24
+_PAIRS = [(str(row["query"]), str(row["positive"])) for row in overlapping_pairs(NUM_ROWS)]
+_TRIPLES = [(str(row["query"]), str(row["positive"]), str(row["negative"])) for row in triplets(NUM_ROWS)]
+_LABELLED = labelled_texts(NUM_ROWS)
+_SCORED = scored_pairs(NUM_ROWS)
+SHAPES: list[tuple[str, list[Row]]] = [
+    ("pairs", [{"question": q, "answer": p} for q, p in _PAIRS]),
+    ("legacy", [{"prompt": q, "completion": f" {p}"} for q, p in _PAIRS]),
+    ("chat", [{"messages": [*_one(q), {"role": "assistant", "content": p}]} for q, p in _PAIRS]),
+    ("triplets", [{"anchor": q, "positive": p, "negative": n} for q, p, n in _TRIPLES]),
+    ("triplets", [{"query": q, "positive": p, "negative": n, "margin": 2.5} for q, p, n in _TRIPLES]),
+    ("lists", [{"query": q, "positives": [p, f"{p} red1"], "negatives": [n]} for q, p, n in _TRIPLES]),
+    ("lists", [{"anchor": q, "positive": p, "negative_1": n, "negative_2": f"{n} red1"} for q, p, n in _TRIPLES]),
+    ("lists", [{"query": q, "positive_passages": [{"docid": "1", "title": "", "text": p}],
+                "negative_passages": [{"docid": "2", "title": "", "text": n}]} for q, p, n in _TRIPLES]),
+    ("nvidia", [{"query": q, "pos_doc": p, "neg_doc": [n]} for q, p, n in _TRIPLES]),
+    ("flagembedding", [{"query": q, "pos": [p], "neg": [n], "pos_scores": [0.9], "neg_scores": [0.1]}
+                       for q, p, n in _TRIPLES]),
+    ("ms-swift", [{"messages": _one(q), "positive_messages": [_one(p)], "negative_messages": [_one(n)]}
+                  for q, p, n in _TRIPLES]),
+    ("ms-swift", [{"query": row["sentence1"], "response": row["sentence2"], "label": row["score"]} for row in _SCORED]),
+    ("scored pairs", _SCORED),
+    ("scored pairs", [{"text1": row["sentence1"], "text2": row["sentence2"], "label": int(row["score"] > 0.5)}
+                      for row in _SCORED]),
+    ("labelled texts", _LABELLED),
+    ("labelled texts", [{"text": row["text"], "metadata": {"label": row["label"]}} for row in _LABELLED]),
+    ("labelled texts", [{"input": row["text"], "label": len(row["label"]) + place % 2}
+                        for place, row in enumerate(_LABELLED)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "rows"), SHAPES, ids=[f"{shape}: {', '.join(rows[0])}" for shape, rows in SHAPES])
+def test_rows_of_every_shape_are_tuned_on(stores: Stores, shape: str, rows: list[Row]) -> None:
+    """Each shape that a JSONL file may have goes from the upload to a model that answers."""
+    file = stores.upload(rows)
+    assert stores.files.validate(file.id).status == "processed"
+    job = stores.jobs.create(PROJECT, NewJob(ALIAS, file.id, hyperparameters=check({"n_epochs": 1}))).id
+    done = run(stores)
+    assert (done.status, done.error) == ("succeeded", None)
+    read = dict(stores.leases().known_events(job)["data"] or {})
+    assert (read["shape"], read["rows_read"]) == (shape, NUM_ROWS)
+    assert Path(stores.models.resolve(PROJECT, job), "modules.json").is_file()
 
 
 def test_validation_file_selects(stores: Stores) -> None:
@@ -272,7 +321,7 @@ def test_database_that_is_away_ends_no_job(stores: Stores) -> None:
 
     job = stores.job(FOUR)
     left = run(stores, leases=Away(stores.database, "away"))
-    assert (left.status, left.error) == ("validating_files", None)
+    assert (left.status, left.error) == ("queued", None)
     stores.leases("away").release_all()
     assert run(stores).status == "succeeded"
     assert len(stores.keys(job.id)) == len(set(stores.keys(job.id)))

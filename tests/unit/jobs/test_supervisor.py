@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
@@ -34,6 +35,22 @@ def test_dead_worker_is_replaced_and_all_end_on_stop(stores: Stores) -> None:
     assert supervisor.pids == ()
     assert stores.jobs.get(PROJECT, job).status in ("validating_files", "queued", "running")
     assert stores.leases("heir").take() is not None
+
+
+def test_urls_are_not_for_everybody(stores: Stores) -> None:
+    """A database's URL may hold a password: it reaches the worker by its environment, which its owner alone can read,
+    and not among its arguments."""
+    supervisor = Supervisor(stores.home, stores.url, "memory://secret", 1, JobsConfig(poll_seconds=0.1))
+    supervisor.start()
+    try:
+        process = Path(f"/proc/{supervisor.pids[0]}")
+        arguments, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
+    finally:
+        supervisor.stop()
+    assert b"vectune.jobs.worker" in arguments
+    for url in (stores.url, "memory://secret"):
+        assert url.encode() not in arguments
+        assert url.encode() in environment
 
 
 class Stumbling(Supervisor):

@@ -12,7 +12,7 @@ from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
 from vectune.jobs import watch as module
 from vectune.jobs.event_log import NewEvent
-from vectune.jobs.leases import Leases
+from vectune.jobs.leases import PROGRESS, Leases
 from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.run_events import RunEvents
 from vectune.jobs.watch import ENDING, LOST, Watch
@@ -106,6 +106,31 @@ def test_a_job_that_is_to_pause_may_finish_its_step(stores: Stores) -> None:
     assert late.wait(60)
     assert called == ["cancelled"]
     found.close()
+
+
+def test_a_job_that_is_to_pause_goes_on_telling(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coming to the end of a step may take a minute: until then there are events, and signs that it is at work."""
+    monkeypatch.setattr(module, "_SILENCE", 0.0)
+    job, leases = at_work(stores)
+    found = watch(stores, leases, job, [], config=QUICK.model_copy(update={"pause_seconds": 600.0}))
+    found.start()
+    stores.jobs.pause(PROJECT, job)
+    end = time.monotonic() + 60
+    while not found.stop():
+        assert time.monotonic() < end
+    before = len(stores.keys(job))
+    found.standing.note("still at a step")
+    while not any(key.startswith(PROGRESS) for key in stores.keys(job)[before:]):
+        assert time.monotonic() < end
+    found.close()
+    assert any(key.startswith("note") for key in stores.keys(job)[before:])
+    assert found.wanted == "pausing"
+
+
+def test_no_ten_seconds_are_silent() -> None:
+    """What a watch waits before it says that the job is at work, and the time until it looks, are less than ten
+    seconds by default."""
+    assert module._SILENCE + JobsConfig().poll_seconds < 10
 
 
 def test_lost_lease_stops_the_work(stores: Stores) -> None:

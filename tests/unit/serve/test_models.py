@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.hash_encoder import HashEncoder
 from vectune.errors import ModelError
 from vectune.serve.models import ModelCache
+from vectune.serve.queue import Overloaded
 from vectune.serve.shared_encoder import SharedEncoder
 
 GATE_SECONDS = 20
@@ -179,3 +180,31 @@ def test_model_forgotten_while_it_loads() -> None:
         assert waiting.result(GATE_SECONDS).name == "slow"
     assert cache.names == ()
     assert cache.bytes == 0
+
+
+async def test_more_than_may_wait_for_a_model_is_refused() -> None:
+    """While a model is loaded only so many tokens wait for it, and none for ever so many; other models are not meant.
+    Who leaves makes room, and so does the model when it is there."""
+    loader = Loader()
+    for name in ("slow", "other"):
+        loader.gates[name] = threading.Event()
+    cache = ModelCache(loader, 20, lambda name: 10, most_waiting=1000)
+    waiting = [asyncio.create_task(cache.wait_for("slow", tokens)) for tokens in (5000, 300)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as refused:
+        await waiting[1]
+    assert (refused.value.limit, refused.value.remaining) == (1000, 0)
+    assert refused.value.retry_after > 0
+    other = asyncio.create_task(cache.wait_for("other", 300))
+    waiting[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting[0]
+    small = [asyncio.create_task(cache.wait_for("slow")) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):  # a short text holds a connection too: the fourth is one too many
+        await small[3]
+    for gate in loader.gates.values():
+        gate.set()
+    found = await asyncio.gather(*small[:3], other)
+    assert [model.name for model in found] == ["slow", "slow", "slow", "other"]
+    assert (await cache.wait_for("slow", 5000)).name == "slow"

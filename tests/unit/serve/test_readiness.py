@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.fakes.hash_encoder import HashEncoder
@@ -48,3 +50,41 @@ def test_failure_is_told_in_a_sentence(error: Exception, told: str) -> None:
     assert readiness.state == "failed"
     assert told in (readiness.reason or "")
     assert "/x" not in (readiness.reason or "")
+
+
+class Passing:
+    """Can't be loaded `failures` times; remembers how often it was tried, and tells when it was for the third time."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.tries = 0
+        self.tried = threading.Event()
+
+    def __call__(self) -> Encoder:
+        self.tries += 1
+        if self.tries > 2:
+            self.tried.set()
+        if self.tries <= self.failures:
+            raise ModelError("It is away.")
+        return HashEncoder()
+
+
+def test_failure_that_passes() -> None:
+    """What failed is tried again until the model answers; then there is no reason any more, and nothing is tried."""
+    load = Passing(failures=2)
+    readiness = Readiness(load, pause=0.001)
+    readiness._try()
+    assert (readiness.state, readiness.reason) == ("ready", None)
+    assert load.tries == 3
+
+
+def test_stopped_readiness_tries_no_more() -> None:
+    """A server that ends leaves no thread that loads models."""
+    load = Passing(failures=1_000_000)
+    readiness = Readiness(load, pause=0.001)
+    readiness.start()
+    assert load.tried.wait(20)
+    assert readiness.state == "failed"
+    readiness.stop()
+    readiness._thread.join(20)
+    assert not readiness._thread.is_alive()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.token_encoder import TokenEncoder
 from vectune.encode.endpoint_client import EndpointAnswer
+from vectune.encode.tokenised import Tokenised
 from vectune.records import Role
 from vectune.serve.queue import EmbeddingQueue, Overloaded
 from vectune.serve.reading import Embedded, ServedModel, embed, read
@@ -119,3 +122,62 @@ async def test_full_queue_is_told_before_texts_are_read() -> None:
     assert inner.num_read == 0
     assert (await _embedded(model, ["known"], full, cache)).counts.tolist() == [1]
     waiting.cancel()
+
+
+class Watched(TokenEncoder):
+    """Remembers in which threads texts were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[str] = []
+
+    def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+        self.threads.append(threading.current_thread().name)
+        return super().tokenise(texts, role)
+
+
+@pytest.mark.parametrize(
+    ("texts", "beside"),
+    [(["w " * 99], False), (["w"] * 200, False), (["w " * 200], True), (["w " * 10] * 20, True)],
+    ids=["short", "short together", "long", "long together"],
+)
+async def test_long_texts_are_tokenised_off_the_event_loop(
+    queue: EmbeddingQueue, texts: list[str], beside: bool
+) -> None:
+    """Up to 200 characters in all are read at once; more in a thread of the queue, which other callers do not feel."""
+    inner = Watched()
+    await read(SharedEncoder(inner), texts, Role.DOCUMENT, queue, TextCache(0))
+    (name,) = inner.threads
+    assert name.startswith("vectune-read") if beside else name == threading.current_thread().name
+
+
+async def test_event_loop_is_free_while_long_texts_are_read(queue: EmbeddingQueue) -> None:
+    """The callers of short texts are answered while another's document is still being read."""
+    gate = threading.Event()
+
+    class Slow(TokenEncoder):
+        def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+            assert len(texts[0]) < 100 or gate.wait(20)
+            return super().tokenise(texts, role)
+
+    model = SharedEncoder(Slow())
+    long = asyncio.create_task(_embedded(model, [LONG], queue, TextCache(0)))
+    await asyncio.sleep(0)
+    assert (await _embedded(model, ["short"], queue, TextCache(0))).counts.tolist() == [1]
+    assert not long.done()
+    gate.set()
+    assert (await long).counts.tolist() == [3000]
+
+
+async def test_model_that_reads_behind_its_lock_stays_off_the_event_loop(queue: EmbeddingQueue) -> None:
+    """Where counting waits for encoding, even a short text is read in a thread, and not in one of the queue's."""
+    threads: list[str] = []
+
+    class Counting(HashEncoder):
+        def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+            threads.append(threading.current_thread().name)
+            return super().count_tokens(texts)
+
+    await read(SharedEncoder(Counting()), ["a"], Role.DOCUMENT, queue, TextCache(0))
+    assert not [name for name in threads if name in ("MainThread", threading.current_thread().name)]
+    assert not [name for name in threads if name.startswith("vectune-read")]

@@ -104,8 +104,9 @@ async def test_more_than_may_wait_is_refused() -> None:
     model = RemoteModel(endpoint, calls, "remote")
     waiting = [asyncio.create_task(model.embed(["a"], Role.DOCUMENT)) for _ in range(17)]
     await asyncio.sleep(0)
-    with pytest.raises(UpstreamBusy):
+    with pytest.raises(UpstreamBusy) as refused:
         await model.embed(["b"], Role.DOCUMENT)
+    assert (refused.value.limit, refused.value.remaining) == (17, 0)
     waiting[-1].cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting[-1]
