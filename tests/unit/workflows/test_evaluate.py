@@ -9,12 +9,12 @@ from tests.fakes.word_rows import labelled_texts, overlapping_pairs, write_jsonl
 from vectune.config import JudgeConfig
 from vectune.errors import ConfigError, DataError, StorageError
 from vectune.monitor.progress import Silent
-from vectune.workflows.evaluate import Judged, evaluate
+from vectune.workflows.evaluate import Evaluation, evaluate
 
 QUICK = {"general": False, "resamples": 200}
 
 
-def _judge(model: Path, path: Path, **settings: object) -> Judged:
+def _judge(model: Path, path: Path, **settings: object) -> Evaluation:
     content = {"model": str(model), "path": str(path), "against": [str(model)], "evaluate": QUICK, **settings}
     return evaluate(JudgeConfig.model_validate(content), Silent())
 
