@@ -6,7 +6,7 @@ and infinity-emb with its torch and its optimum (onnxruntime) engine, in an envi
 makes on first use under the cache folder. 1, 8 and 64 clients ask without a pause, one text a request, each text new,
 base64 as the official client asks for. A server that is not measured is stopped (SIGSTOP). Rates and percentiles are
 medians over the rounds. The overhead is the median of one client's requests less the median of the encoder's own time
-for the same texts in this process.
+for such texts in this process, taken right after them: the median of the rounds' differences.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from texts import Kind, bodies, texts
 
 BASE = "all-MiniLM-L6-v2"
 CLIENTS = (1, 8, 64)
+PIECES_A_SECOND = 30
+"""Texts that the encoder alone is timed on, for each second of a server's turn."""
 KINDS: tuple[Kind, ...] = ("queries", "documents")
 OURS, BARE, PEER = "vectune", "bare", "infinity"
 INFINITY_VERSION = "0.0.78"
@@ -142,7 +144,7 @@ def started(folder: Path, with_peers: bool, stack: ExitStack) -> tuple[list[Serv
 def measure_all(servers: list[Server], rounds: int, seconds: float) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Scenario to server to what was found in each round; the servers take turns within a scenario."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    seed = 0
+    seed, alone = 0, Alone()
     for turn in range(rounds):
         for kind in KINDS:
             for clients in CLIENTS:
@@ -155,6 +157,8 @@ def measure_all(servers: list[Server], rounds: int, seconds: float) -> dict[str,
                         one = put_load(server, asked, clients, seconds)
                     finally:
                         server.halt()
+                    if clients == 1 and server.name == OURS:
+                        one["encoder_ms"] = alone.median_ms(kind, max(int(seconds * PIECES_A_SECOND), 5), seed)
                     scenario.setdefault(server.name, []).append(one)
                     said = f"{one['rate']:.0f}/s p50 {one['p50']:.1f} ms p99 {one['p99']:.1f} ms"
                     print(f"{kind} {clients} {server.name}: {said}, generator {one['generator_cores']:.2f} cores")
@@ -171,23 +175,23 @@ def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: statistics.median(one[name] for one in rounds) for name in names} | {"statuses": statuses}
 
 
-def encoder_times(count: int) -> dict[str, float]:
-    """Median milliseconds of `encode` of one text of each kind in this process, as nobody else works."""
-    from vectune.encode.open_encoder import open_encoder
+class Alone:
+    """The encoder in this process, while every server stands still."""
 
-    encoder = open_encoder(BASE)
-    found = {}
-    for kind in KINDS:
-        asked = [json.loads(body)["input"] for body in bodies(kind, count, "any", seed=999)]
-        for text in asked[: count // 4]:
-            encoder.encode([text])
+    def __init__(self) -> None:
+        from vectune.encode.open_encoder import open_encoder
+
+        self._encoder = open_encoder(BASE)
+
+    def median_ms(self, kind: Kind, count: int, seed: int) -> float:
+        """Median milliseconds of `encode` of one text, after a fifth as many to warm up."""
         times = []
-        for text in asked:
+        for body in bodies(kind, count + count // 5, "any", seed=1000 + seed):
+            text = json.loads(body)["input"]
             begin = time.perf_counter()
-            encoder.encode([text])
+            self._encoder.encode([text])
             times.append((time.perf_counter() - begin) * 1000)
-        found[kind] = statistics.median(times)
-    return found
+        return statistics.median(times[count // 5 :])
 
 
 def ratios(scenarios: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -205,15 +209,18 @@ def ratios(scenarios: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def measure(quick: bool, rounds: int, seconds: float, with_peers: bool) -> dict[str, Any]:
+def measure(rounds: int, seconds: float, with_peers: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="vectune-bench-") as folder, ExitStack() as stack:
         servers, failed = started(Path(folder), with_peers, stack)
         rows = measure_all(servers, rounds, seconds)
-        encoder = encoder_times(100 if quick else 1000)
     scenarios = {
         scenario: {name: medians(found) for name, found in sides.items()} for scenario, sides in rows.items()
     }  # fmt: skip
-    overhead = {kind: scenarios[f"{kind} 1"][OURS]["p50"] - encoder[kind] for kind in KINDS}
+    single = {kind: rows[f"{kind} 1"][OURS] for kind in KINDS}
+    encoder = {kind: statistics.median(one["encoder_ms"] for one in found) for kind, found in single.items()}
+    overhead = {
+        kind: statistics.median(one["p50"] - one["encoder_ms"] for one in found) for kind, found in single.items()
+    }
     words = {kind: statistics.mean(len(text.split()) for text in texts(kind)) for kind in KINDS}
     return {
         **ratios(scenarios), "overhead_ms": max(overhead.values()), "overhead_ms_each": overhead,
@@ -257,7 +264,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     given = parser.parse_args()
     rounds, seconds = (1, 1.5) if given.quick else (given.rounds, given.seconds)
-    found = measure(given.quick, rounds, seconds, not given.no_peers)
+    found = measure(rounds, seconds, not given.no_peers)
     page = as_markdown(found)
     print(page)
     if not given.quick and not given.no_peers:

@@ -72,7 +72,7 @@ def _one_micro_batch() -> None:
 
     import vectune.train.room as room
 
-    room.micro_batches = lambda lengths, *_, **__: [np.arange(len(lengths))]
+    room.micro_batches = lambda lengths, *_: [np.arange(len(lengths))]
 
 
 def _full_micro_batches() -> None:
@@ -80,7 +80,14 @@ def _full_micro_batches() -> None:
     import vectune.train.room as room
     from vectune.encode.tokens import micro_batches
 
-    room.micro_batches = lambda lengths, budget, groups, **_: micro_batches(lengths, budget, groups)
+    room.micro_batches = lambda lengths, budget, groups, *_: micro_batches(lengths, budget, groups)
+
+
+def _nothing_for_few() -> None:
+    """Long texts in micro-batches no larger than those of short ones."""
+    import vectune.train.room as room
+
+    room._FEW_TEXTS = 1
 
 
 def _dropout() -> None:
@@ -104,6 +111,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "sparse gradients left to autograd": _rows_left_to_autograd,
     "mallopt left alone": _small_blocks,
     "micro-batches as full as they get": _full_micro_batches,
+    "no room for eight long texts": _nothing_for_few,
     "micro-batches of 512 tokens": _micro_batches(512),
     "micro-batches of 2,048 tokens": _micro_batches(2048),
     "micro-batches of 8,192 tokens": _micro_batches(8192),

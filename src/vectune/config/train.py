@@ -52,7 +52,7 @@ class TrainConfig(Config):
     """Arithmetic of the forward and backward pass; `auto` takes bf16 where the machine has instructions for it."""
     micro_batch_tokens: int | None = Field(None, ge=256)
     """Tokens, padding included, that go through the model at once; by default 1,024 on a CPU, where they fit its
-    caches, and 32,768 on a GPU."""
+    caches, and 32,768 on a GPU, or twice that where it holds no more than eight texts."""
     gradient_cache: Literal["auto", "on", "off"] = "auto"
     """Whether texts are computed twice so that the memory of a step does not grow with its batch; `auto` does so with
     those texts alone whose activations go beyond `activation_gib`."""

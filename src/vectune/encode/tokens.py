@@ -75,8 +75,11 @@ def concatenate(parts: Sequence[Tokens]) -> Tokens:
     )
 
 
-def micro_batches(lengths: Indices, budget: int, groups: Indices | None = None, overhead: int = 0) -> Iterator[Indices]:
+def micro_batches(
+    lengths: Indices, budget: int, groups: Indices | None = None, overhead: int = 0, few: int = 1
+) -> Iterator[Indices]:
     """Positions of texts, longest first, cut so that rows x longest stays within `budget` tokens (one text at least).
+    Up to `few` texts may take twice the budget.
 
     Sorting by length keeps padding small; the longest come first so that memory peaks at once and not late. Texts of
     different `groups` [texts] (prompt lengths) are never mixed. Without `overhead` each micro-batch takes as many texts
@@ -87,26 +90,62 @@ def micro_batches(lengths: Indices, budget: int, groups: Indices | None = None, 
         order = order[np.argsort(groups[order], kind="stable")]
     for run in [order] if groups is None else np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         sizes = np.maximum(lengths[run], 1)
-        for start, stop in _cheapest_cuts(sizes, budget, overhead) if overhead else _full_cuts(sizes, budget):
+        for start, stop in _cheapest_cuts(sizes, budget, overhead, few) if overhead else _full_cuts(sizes, budget, few):
             yield run[start:stop]
 
 
-def _full_cuts(lengths: Indices, budget: int) -> Iterator[tuple[int, int]]:
+def even_cuts(lengths: Indices, workers: int, budget: int, overhead: int) -> list[Indices]:
+    """`micro_batches` within `budget` tokens of which `workers` have about the same to do, and all of them at the end.
+
+    Their number is a multiple of `workers`, where there are as many texts, and their largest size, padding included, as
+    small as that number allows. The multiple is the first that costs less than the next, each micro-batch being
+    `overhead` tokens more than it has.
+    """
+    best: list[Indices] = []
+    least = np.inf
+    number = -(-_count(lengths, budget) // workers) * workers
+    while True:
+        parts = list(micro_batches(lengths, _even_budget(lengths, number, budget)))
+        cost = sum(len(part) * max(int(lengths[part].max()), 1) + overhead for part in parts)
+        if cost >= least:
+            return best
+        best, least = parts, cost
+        number += workers
+
+
+def _even_budget(lengths: Indices, number: int, most: int) -> int:
+    """The smallest budget with which there are no more than `number` micro-batches."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        if _count(lengths, middle) <= number:
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def _count(lengths: Indices, budget: int) -> int:
+    return sum(1 for _ in _full_cuts(np.sort(np.maximum(lengths, 1))[::-1], budget, 1))
+
+
+def _full_cuts(lengths: Indices, budget: int, few: int) -> Iterator[tuple[int, int]]:
     """From the longest on, as many as fit."""
     start = 0
     while start < len(lengths):
-        stop = min(start + max(budget // int(lengths[start]), 1), len(lengths))
+        longest = int(lengths[start])
+        stop = min(start + max(budget // longest, min(few, 2 * budget // longest), 1), len(lengths))
         yield start, stop
         start = stop
 
 
-def _cheapest_cuts(lengths: Indices, budget: int, overhead: int) -> list[tuple[int, int]]:
+def _cheapest_cuts(lengths: Indices, budget: int, overhead: int, few: int) -> list[tuple[int, int]]:
     """The cuts with the smallest sum of rows x longest + overhead, by dynamic programming over where one ends."""
     cost = np.zeros(len(lengths) + 1, dtype=np.int64)
     begin = np.zeros(len(lengths) + 1, dtype=np.int64)
     first = 0
     for stop in range(1, len(lengths) + 1):
-        while stop - first > 1 and (stop - first) * lengths[first] > budget:
+        while (count := stop - first) > 1 and count * lengths[first] > (2 * budget if count <= few else budget):
             first += 1
         starts = np.arange(first, stop)
         found = cost[starts] + (stop - starts) * lengths[starts] + overhead

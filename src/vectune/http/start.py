@@ -118,7 +118,7 @@ def serve(config: ServeConfig, listening: Callable[[str], None]) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app, log_config=None, log_level="warning", access_log=False, server_header=False,
-                http=connections(config.head_seconds), timeout_graceful_shutdown=_LAST_WORDS_SECONDS,
+                http=connections(config.head_seconds), ws="none", timeout_graceful_shutdown=_LAST_WORDS_SECONDS,
             )
         )  # fmt: skip
         listening(url)

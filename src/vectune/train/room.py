@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ _GIB = 2**30
 _CPU_GIB = 3.0
 _GPU_SHARE = 0.5
 _MICRO_BATCH = {"cpu": 1024, "cuda": 32_768}  # tokens
-_OVERHEAD_SHARE = 16  # one more micro-batch costs about a sixteenth of a full one
+_OVERHEAD_SHARE = 8  # one more micro-batch costs about an eighth of a full one
+_FEW_TEXTS = 8  # so many long texts together are worth a micro-batch twice as large
 _PROBE_TOKENS = 512
 
 
@@ -26,22 +27,27 @@ _PROBE_TOKENS = 512
 class Room:
     """Tokens of one micro-batch, and tokens whose activations are kept at the same time; both count padding.
 
-    `halvings` is how often both were halved because memory ran out, `everything_checkpointed` whether activation
-    checkpointing had to come on for all texts as well.
+    Up to `few_texts` take twice the tokens of a micro-batch where they are long. `halvings` is how often the room was
+    halved because memory ran out, `everything_checkpointed` whether activation checkpointing had to come on for all
+    texts as well.
     """
 
     micro_batch_tokens: int
     kept_tokens: int
+    few_texts: int = 1
     halvings: int = 0
     everything_checkpointed: bool = False
 
     def halved(self) -> Room:
         """Half of it."""
-        return Room(max(self.micro_batch_tokens // 2, 1), max(self.kept_tokens // 2, 1), self.halvings + 1)
+        return replace(
+            self, micro_batch_tokens=max(self.micro_batch_tokens // 2, 1), kept_tokens=max(self.kept_tokens // 2, 1),
+            halvings=self.halvings + 1,
+        )  # fmt: skip
 
     def checkpointed(self) -> Room:
         """The same, with activation checkpointing of all texts."""
-        return Room(self.micro_batch_tokens, self.kept_tokens, self.halvings, everything_checkpointed=True)
+        return replace(self, everything_checkpointed=True)
 
     def groups(self, lengths: Indices, prompts: Indices) -> list[list[Indices]]:
         """Positions of texts of these lengths, longest first: micro-batches, and groups of them that fit together.
@@ -51,7 +57,8 @@ class Room:
         """
         half = max(self.kept_tokens // 2, 1)
         budget = min(self.micro_batch_tokens, half)
-        parts = list(micro_batches(lengths, budget, prompts, overhead=max(budget // _OVERHEAD_SHARE, 1)))
+        few = self.few_texts if 2 * budget <= half else 1
+        parts = list(micro_batches(lengths, budget, prompts, max(budget // _OVERHEAD_SHARE, 1), few))
         padded = [len(part) * int(lengths[part].max(initial=1)) for part in parts]
         limit = self.kept_tokens if sum(padded) <= self.kept_tokens else half
         groups: list[list[Indices]] = []
@@ -71,12 +78,13 @@ def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> R
     So a resumed run takes the same path as the one that was interrupted.
     """
     micro_batch = config.micro_batch_tokens or _MICRO_BATCH.get(encoder.device.type, _MICRO_BATCH["cuda"])
+    few = 1 if config.micro_batch_tokens else _FEW_TEXTS
     try:
         per_token = bytes_per_token(encoder, tokens, config)
     except torch.OutOfMemoryError:
         return Room(micro_batch, 1)  # one text at a time, and layers computed twice: what costs least
     limit = config.activation_gib or _default_gib(encoder.device)
-    return Room(micro_batch, max(int(limit * _GIB / max(per_token, 1.0)), 1))
+    return Room(micro_batch, max(int(limit * _GIB / max(per_token, 1.0)), 1), few)
 
 
 def bytes_per_token(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectune.encode.tokens import Indices, concatenate, micro_batches, pack
+from vectune.encode.tokens import Indices, concatenate, even_cuts, micro_batches, pack
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=80)
 
@@ -76,3 +76,37 @@ def test_selected_texts_are_those_asked_for(lengths: list[int], draw: random.Ran
     assert found.ids.tolist() == [row * 1000 + place for row in rows for place in range(lengths[row])]
     assert tokens.select(np.arange(len(lengths))) is tokens
     assert concatenate([tokens]) is tokens
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(20, 2000), st.integers(0, 100))
+def test_even_cuts_hold_every_text_once_within_the_budget(
+    lengths: list[int], workers: int, budget: int, overhead: int
+) -> None:
+    """No micro-batch is over the budget but a text alone, and there is one for each worker while there are texts."""
+    sizes = np.array(lengths)
+    parts = even_cuts(sizes, workers, budget, overhead)
+    assert sorted(int(row) for part in parts for row in part) == list(range(len(lengths)))
+    assert all(len(part) * sizes[part].max() <= budget or len(part) == 1 for part in parts)
+    equal = np.full(len(lengths), lengths[0])
+    assert len(even_cuts(equal, workers, budget, overhead)) >= min(workers, len(lengths))
+
+
+def test_even_cuts_leave_no_worker_the_rest() -> None:
+    """Two workers get two micro-batches of about equal size, not two full ones and what is left over."""
+    sizes = np.array([10] * 30 + [30] * 5)
+    parts = even_cuts(sizes, 2, 1024, overhead=1000)
+    held = [len(part) * int(sizes[part].max()) for part in parts]
+    assert len(parts) == 2
+    assert max(held) < 1.4 * min(held)
+
+
+def test_even_cuts_are_more_where_padding_costs_more() -> None:
+    """Where one more micro-batch costs less than what it saves of padding, there are more."""
+    sizes = np.arange(10, 210, 2)
+    assert len(even_cuts(sizes, 2, 100_000, overhead=100_000)) == 2
+    assert len(even_cuts(sizes, 2, 100_000, overhead=10)) > 2
+
+
+def test_even_cuts_of_nothing() -> None:
+    """No texts, no micro-batches."""
+    assert even_cuts(np.array([], dtype=np.int64), 2, 1024, 64) == []

@@ -30,7 +30,7 @@ def listening(services: Services) -> Iterator[tuple[uvicorn.Server, tuple[str, i
     """A server of the app and its address, until the block ends; it waits half a second for a head."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        build_app(services), http=connections(0.5), lifespan="off", log_config=None, log_level="critical",
+        build_app(services), http=connections(0.5), ws="none", lifespan="off", log_config=None, log_level="critical",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -62,6 +62,16 @@ def read_to_end(connection: socket.socket) -> bytes:
     except ConnectionError:
         pass
     return found
+
+
+def one_answer(connection: socket.socket) -> bytes:
+    """The answer to a request for vectors, head and body."""
+    answer = b""
+    while not answer.endswith(b"}}"):
+        block = connection.recv(1 << 16)
+        assert block, answer
+        answer += block
+    return answer
 
 
 def ask(address: tuple[str, int], sent: bytes) -> bytes:
@@ -101,7 +111,7 @@ def is_well(address: tuple[str, int]) -> bool:
 def test_head_that_trickles(address: tuple[str, int]) -> None:
     """A head that comes a byte at a time, or never, ends its connection; also the second one on a connection."""
     assert trickle(address, b"GET /healthz HTTP/1.1\r\n", b"x-a: b\r\n") == b""
-    assert trickle(address, b"", b"G") == b""
+    assert trickle(address, b"", b"GET /" + b"a" * 400) == b""
     first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     assert trickle(address, first + b"GET /healthz", b" ").startswith(b"HTTP/1.1 ")
     with socket.create_connection(address) as silent:
@@ -142,8 +152,11 @@ def test_many_that_trickle_hold_up_nobody(address: tuple[str, int]) -> None:
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"v" * 100_000 + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: v\r\n" * 20_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_what_is_no_http(address: tuple[str, int], sent: bytes) -> None:
     """Broken, giant and contradictory heads are refused in the shape of every error, with an id."""
@@ -183,12 +196,42 @@ def test_requests_one_after_another(address: tuple[str, int]) -> None:
             connection.sendall(whole[:cut])
             time.sleep(0.05)
             connection.sendall(whole[cut:])
-            answer = b""
-            while b'"usage"' not in answer:
-                answer += connection.recv(1 << 16)
-            assert answer.startswith(b"HTTP/1.1 200")
+            assert one_answer(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(whole + whole.replace(b"localhost\r\n", b"localhost\r\nConnection: close\r\n"))
         assert read_to_end(connection).count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket", b"TLS/1.0"])
+def test_offers_of_other_protocols_are_passed_over(address: tuple[str, int], offer: bytes) -> None:
+    """Clients that offer another protocol with a request (Java's does so with each) are answered in this one."""
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %s\r\n\r\n")
+    with socket.create_connection(address) as connection:
+        connection.settimeout(20)
+        whole = head % (len(BODY), offer) + BODY
+        for cut in (0, len(whole) - len(BODY), len(whole) - 3):
+            connection.sendall(whole[:cut])
+            time.sleep(0.05 * bool(cut))
+            connection.sendall(whole[cut:])
+            assert one_answer(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+        )
+        assert read_to_end(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_that_never_ends(address: tuple[str, int]) -> None:
+    """However fast it comes, a head of more than 64 KiB is not kept."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        sent = 0
+        try:
+            while sent < 100 << 20:
+                connection.sendall(b"x: " + b"v" * 1000 + b"\r\n")
+                sent += 1005
+        except ConnectionError:
+            pass
+    assert sent < 50 << 20
+    assert is_well(address)
 
 
 def test_what_is_no_http_is_in_the_log(address: tuple[str, int], caplog: pytest.LogCaptureFixture) -> None:

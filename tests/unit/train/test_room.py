@@ -34,6 +34,24 @@ def test_each_text_is_in_one_place_and_no_place_is_too_full(lengths: list[int], 
     assert all(groups)
 
 
+@given(LENGTHS, st.integers(1, 200), st.integers(1, 20))
+def test_few_long_texts_may_take_twice_the_room(lengths: list[int], micro: int, few: int) -> None:
+    """Only micro-batches of so few texts are larger than the others, and never more than twice."""
+    sizes = np.array(lengths, dtype=np.int64)
+    groups = Room(micro, 4 * micro, few).groups(sizes, np.zeros_like(sizes))
+    for part in (part for group in groups for part in group):
+        held = len(part) * int(sizes[part].max())
+        assert held <= micro or len(part) == 1 or (len(part) <= few and held <= 2 * micro)
+
+
+def test_eight_long_texts_go_together() -> None:
+    """By default, on a CPU: eight texts of 250 tokens are one micro-batch, short ones are cut as ever."""
+    long, short = np.full(16, 250, dtype=np.int64), np.full(200, 20, dtype=np.int64)
+    room = Room(1024, 100_000, few_texts=8)
+    assert [len(part) for part in room.groups(long, np.zeros_like(long))[0]] == [8, 8]
+    assert max(len(part) for part in room.groups(short, np.zeros_like(short))[0]) <= 1024 // 20
+
+
 @given(LENGTHS)
 def test_a_batch_that_fits_is_one_group(lengths: list[int]) -> None:
     """What fits as a whole is not cut into groups; the longest texts come first."""
@@ -78,6 +96,8 @@ def test_room_follows_the_settings_and_nothing_of_the_moment(tiny_model_folder: 
     assert again == small
     assert abs(large.kept_tokens - 2 * small.kept_tokens) <= 1
     assert room_for(encoder, tokens, TrainConfig()).kept_tokens > large.kept_tokens
+    asked = room_for(encoder, tokens, TrainConfig(micro_batch_tokens=512))
+    assert (asked.micro_batch_tokens, asked.few_texts) == (512, 1)
     assert ballast.sum() > 0
 
 

@@ -15,12 +15,12 @@ from vectune.encode.backends.text_tokens import TextTokens
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest
 from vectune.encode.tokenised import Tokenised
-from vectune.encode.tokens import Indices, Tokens, micro_batches
+from vectune.encode.tokens import Indices, Tokens, even_cuts
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 
 _BATCH_TOKENS = 1024
-_LEAST_BATCH_TOKENS = 128
+_OVERHEAD_TOKENS = 64  # what one more batch costs: reading all weights, and kernels for its shape
 _BLOCK_TEXTS = 2048
 
 
@@ -103,7 +103,7 @@ class GraphEncoder:
         def keep(rows: Indices, found: Vectors) -> None:
             vectors[rows] = found
 
-        parts = micro_batches(tokens.lengths, self._budget(tokens))
+        parts = self._parts(tokens.lengths)
         self._session.run((Batch(rows, *tokens.padded(rows, self.manifest.pad_id)) for rows in parts), keep)
         return vectors
 
@@ -125,12 +125,11 @@ class GraphEncoder:
                 assert following is not None
                 tokens = following.result()
                 following = pool.submit(tokenise, blocks[number + 1]) if number + 1 < len(blocks) else None
-                for rows in micro_batches(tokens.lengths, self._budget(tokens)):
+                for rows in self._parts(tokens.lengths):
                     yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id))
                     if progress is not None:
                         progress.advance(len(rows))
 
-    def _budget(self, tokens: Tokens) -> int:
-        """Tokens of a micro-batch: what fits the cache of a core, or less where some workers would have nothing."""
-        share = -(-int(tokens.offsets[-1]) // self._session.workers)
-        return int(min(max(share, _LEAST_BATCH_TOKENS), _BATCH_TOKENS))
+    def _parts(self, lengths: Indices) -> list[Indices]:
+        """Micro-batches of texts of these lengths: what fits the cache of a core, as many as keep all workers busy."""
+        return even_cuts(lengths, self._session.workers, _BATCH_TOKENS, _OVERHEAD_TOKENS)
