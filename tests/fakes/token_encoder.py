@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.fakes.hash_encoder import HashEncoder
 from vectune.encode.encoder import Vectors
-from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import Tokens, pack
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -34,7 +34,7 @@ class TokenEncoder(HashEncoder):
         counts = np.array([len(numbers) for numbers in lists], dtype=np.int64)
         return Tokenised(counts, pack([numbers[: self.max_tokens] for numbers in lists]))
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
         self.batches.append(len(tokens))
         parts = np.split(tokens.ids, tokens.offsets[1:-1])
         return super().encode([" ".join(self._words[number] for number in part) for part in parts], role)

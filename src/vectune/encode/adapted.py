@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from vectune.encode.encoder import Encoder, Vectors
-from vectune.encode.tokenised import Tokenised, token_encoder
+from vectune.encode.tokenised import Idle, Tokenised, token_encoder
 from vectune.encode.tokens import Tokens
 from vectune.errors import ModelError
 from vectune.monitor.progress import Progress
@@ -98,11 +98,11 @@ class AdaptedEncoder:
         assert base is not None
         return base.tokenise(texts, role)
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
         """Vectors of texts that `tokenise` read, as `encode` gives them."""
         base = token_encoder(self.base)
         assert base is not None
-        vectors = base.encode_tokens(tokens, role)
+        vectors = base.encode_tokens(tokens, role, idle)
         return self.adapter.apply(vectors) if role is Role.QUERY else vectors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from vectune.encode.encoder import Encoder, Vectors
 from vectune.encode.tokens import Tokens
 from vectune.records import Role
+
+Idle = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,12 @@ class TokenEncoder(Encoder, Protocol):
     def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
         """`texts` as `encode_tokens` takes them. May be called from any thread, beside encoding too."""
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
-        """The vectors that `encode` gives for the texts of `tokens`: float32 [len(tokens), dim], L2 norm 1."""
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
+        """The vectors that `encode` gives for the texts of `tokens`: float32 [len(tokens), dim], L2 norm 1.
+
+        `idle` is called at most once, by the caller's thread, as soon as a core has nothing more to do; another thread
+        may then call this too. An encoder that does one thing at a time never calls it.
+        """
 
 
 def token_encoder(encoder: Any) -> TokenEncoder | None:

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectune.encode.encoder import Vectors
-from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import concatenate
 from vectune.errors import CapacityError
 from vectune.records import Role
 from vectune.serve.lanes import Lane, Piece, Request, pieces_of
+from vectune.serve.once import Once
 from vectune.serve.pace import Pace
 from vectune.serve.shared_encoder import SharedEncoder
 
 _CHARS_A_TOKEN = 4
 _TOKENS_A_TEXT = 2
+_RUNNERS = 2
 _READERS = 2
 """Threads that read texts: one caller's documents do not hold up another's."""
 
@@ -52,12 +54,14 @@ class Overloaded(CapacityError):  # noqa: N818 - what the server is, told to its
 
 
 class EmbeddingQueue:
-    """Owns one thread in which models run, and some that read texts for it. Short and long texts wait in lanes of their
-    own, taken in turn, so that a query never waits for more than one batch of documents. What came while a batch ran
-    makes the next one: nothing is waited for. Texts of callers that left are dropped.
+    """Owns two threads in which models run, and some that read texts for them. Short and long texts wait in lanes of
+    their own, taken in turn, so that a query never waits for more than one batch of documents and the end of another.
+    What came while a batch ran makes the next one: nothing is waited for. One thread runs a batch; the other takes the
+    next as soon as the first says that a core is idle, so that none stands still while a batch ends. Texts of callers
+    that left are dropped.
 
     `batch_tokens` is about the size of a batch, `most_tokens` what may wait, `most_seconds` how long it may take at the
-    present pace. `observe` is called in the queue's thread.
+    present pace. `observe` is called in the queue's threads.
     """
 
     def __init__(
@@ -73,12 +77,20 @@ class EmbeddingQueue:
         self._pace = Pace()
         self._changed = threading.Condition()
         self._closed = False
+        self._ended = 0.0
+        """When the last batch ended: what two did at the same time counts once."""
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vectune-read")
-        self._thread = threading.Thread(target=self._work, name="vectune-embed", daemon=True)
+        self._next_one = threading.Lock()
+        """Held by the thread that waits for a batch, and until a core is idle in the one that runs it."""
+        self._threads = [
+            threading.Thread(target=self._work, name=f"vectune-embed-{number}", daemon=True)
+            for number in range(_RUNNERS)
+        ]
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """End after the batch that runs; callers that still wait are cancelled."""
@@ -89,8 +101,9 @@ class EmbeddingQueue:
         for request in waiting:
             _call(request.loop, request.future.cancel)
         self._readers.shutdown(wait=False, cancel_futures=True)
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
     @property
     def waiting_tokens(self) -> int:
@@ -156,10 +169,18 @@ class EmbeddingQueue:
                 self._waiting -= lane.drop(request)
 
     def _work(self) -> None:
-        while (batch := self._next()) is not None:
-            batch = [piece for piece in batch if not piece.request.left]
-            if batch:
-                self._run(batch)
+        while True:
+            self._next_one.acquire()
+            let_on = Once(self._next_one.release)
+            try:
+                batch = self._next()
+                if batch is None:
+                    return
+                batch = [piece for piece in batch if not piece.request.left]
+                if batch:
+                    self._run(batch, let_on)
+            finally:
+                let_on()
 
     def _next(self) -> list[Piece] | None:
         with self._changed:
@@ -175,27 +196,29 @@ class EmbeddingQueue:
             self._waiting -= sum(piece.cost for piece in batch)
             return batch
 
-    def _run(self, batch: list[Piece]) -> None:
+    def _run(self, batch: list[Piece], let_on: Idle) -> None:
         started = time.perf_counter()
         try:
-            vectors = _encoded(batch)
+            vectors = _encoded(batch, let_on)
         except Exception as error:
             _answer([piece.request for piece in batch], error)
             return
         place = 0
-        done = []
         for piece in batch:
-            request = piece.request
-            request.vectors[piece.rows] = vectors[place : place + len(piece.rows)]
+            piece.request.vectors[piece.rows] = vectors[place : place + len(piece.rows)]
             place += len(piece.rows)
-            request.pieces -= 1
-            if not request.pieces:
-                done.append(request)
-        seconds = max(time.perf_counter() - started, 1e-6)
+        ended = time.perf_counter()
         tokens = sum(piece.cost for piece in batch)
-        self._pace.add(tokens, seconds)
+        done = []
+        with self._changed:
+            for request in (piece.request for piece in batch):
+                request.pieces -= 1
+                if not request.pieces:
+                    done.append(request)
+            self._pace.add(tokens, max(ended - max(started, self._ended), 1e-6))
+            self._ended = ended
         if self._observe is not None:
-            self._observe(tokens, place, seconds)
+            self._observe(tokens, place, ended - started)
         _answer(done)
 
 
@@ -213,12 +236,12 @@ def _costs(encoder: SharedEncoder, texts: Sequence[str], read: Tokenised | None)
     return read.counts if encoder.max_tokens is None else np.minimum(read.counts, encoder.max_tokens)
 
 
-def _encoded(batch: list[Piece]) -> Vectors:
+def _encoded(batch: list[Piece], idle: Idle) -> Vectors:
     """The vectors of all texts of the batch, one piece after the other."""
     first = batch[0].request
     tokens = [piece.tokens for piece in batch if piece.tokens is not None]
     if tokens:
-        return first.encoder.encode_tokens(concatenate(tokens), first.role)
+        return first.encoder.encode_tokens(concatenate(tokens), first.role, idle)
     return first.encoder.encode([text for piece in batch for text in piece.texts], first.role)
 
 

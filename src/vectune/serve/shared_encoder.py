@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from vectune.encode.encoder import Encoder, Vectors
 from vectune.encode.resolve import resolve_model
 from vectune.encode.token_counter import TokenCounter
-from vectune.encode.tokenised import Tokenised, token_encoder
+from vectune.encode.tokenised import Idle, Tokenised, token_encoder
 from vectune.encode.tokens import Tokens
 from vectune.monitor.progress import Progress
 from vectune.records import Role
+from vectune.serve.once import Once
 
 Count = Callable[[Sequence[str]], NDArray[np.int64]]
 _serials = itertools.count()
@@ -58,12 +59,22 @@ class SharedEncoder:
         with self._lock:
             return self._encoder.encode(texts, role, progress)
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
-        """Vectors of texts that `read` gave tokens of; see TokenEncoder."""
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
+        """Vectors of texts that `read` gave tokens of; the next caller may begin with `idle`. See TokenEncoder."""
         reader = token_encoder(self._encoder)
         assert reader is not None
-        with self._lock:
-            return reader.encode_tokens(tokens, role)
+        self._lock.acquire()
+        let_on = Once(self._lock.release)
+
+        def on() -> None:
+            let_on()
+            if idle is not None:
+                idle()
+
+        try:
+            return reader.encode_tokens(tokens, role, on)
+        finally:
+            let_on()
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut; see Encoder."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
+from tests.fakes.ending_encoder import EndingEncoder
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
 from tests.fakes.token_encoder import TokenEncoder
@@ -154,6 +155,26 @@ async def test_tokens_that_were_read_are_encoded(queue: EmbeddingQueue) -> None:
         expected = HashEncoder().encode(["word" if text == LONG else text for text in texts])
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
     assert inner.as_texts == []
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_a_batch_begins_while_another_ends(queue: EmbeddingQueue, says_so: bool) -> None:
+    """The next batch runs as soon as the model says that a core is idle, and no earlier; two at a time at most, and a
+    request whose texts are in several of them is answered once, with all its vectors."""
+    inner = EndingEncoder(says_so)
+    encoder = SharedEncoder(inner)
+    texts = [f"w{number} " + LONG for number in range(12)]
+    tasks = [
+        asyncio.create_task(queue.embed(encoder, texts, Role.QUERY, encoder.read(texts, Role.QUERY))) for _ in range(3)
+    ]
+    if says_so:
+        assert await asyncio.to_thread(inner.two.wait, 20)
+    inner.gate.set()
+    for vectors in await asyncio.gather(*tasks):
+        cut = [" ".join(text.split()[:100]) for text in texts]
+        np.testing.assert_allclose(vectors, HashEncoder().encode(cut), atol=1e-6)
+    assert inner.most == (2 if says_so else 1)
+    assert (queue.waiting_tokens, queue.waiting_texts) == (0, 0)
 
 
 async def test_real_counts_are_the_budget() -> None:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from tests.fakes.ending_encoder import EndingEncoder
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
 from tests.fakes.token_encoder import TokenEncoder
@@ -72,6 +74,21 @@ def test_tokens_are_read_beside_encoding(tiny_model_folder: Path) -> None:
     assert read.tokens is not None
     expected = HashEncoder().encode(["red cat", "blue"])
     np.testing.assert_allclose(encoder.encode_tokens(read.tokens, Role.QUERY), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_second_caller_begins_with_an_idle_core(says_so: bool) -> None:
+    """The lock is given on when the encoder says that a core is idle, and given back once."""
+    inner = EndingEncoder(says_so)
+    encoder = SharedEncoder(inner)
+    tokens = encoder.read(["red cat"], Role.QUERY).tokens
+    assert tokens is not None
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(encoder.encode_tokens, tokens, Role.QUERY) for _ in range(2)]
+        assert inner.two.wait(20 if says_so else 0.2) == says_so
+        inner.gate.set()
+        assert all(call.result(20).shape == (1, 32) for call in calls)
+    assert encoder._lock.acquire(blocking=False)
 
 
 def test_reading_without_tokens_counts(tiny_model_folder: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vectune.encode.backends.text_tokens import TextTokens
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest
-from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import Indices, Tokens, even_cuts
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -44,8 +44,11 @@ class Session(Protocol):
     def precision(self) -> str:
         """Arithmetic of the forward pass, but for products of int8 weights."""
 
-    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
-        """Run all batches and hand each one's rows and vectors to `keep`, in any order and from any thread."""
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
+        """Run all batches and hand each one's rows and vectors to `keep`, in any order and from any thread.
+
+        `idle` is called once when all have begun and a worker has nothing to do; another thread may then run some too.
+        """
 
 
 class GraphEncoder:
@@ -96,7 +99,7 @@ class GraphEncoder:
             return self._tokens.read(texts)
         return Tokenised(self._tokens.count(texts), self._tokens.tokens([prompt + text for text in texts]))
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
         """Vectors of texts that `tokenise` read, float32 [len(tokens), dim], each of L2 norm 1; order kept."""
         vectors = np.zeros((len(tokens), self.dim), dtype=np.float32)
 
@@ -104,7 +107,7 @@ class GraphEncoder:
             vectors[rows] = found
 
         parts = self._parts(tokens.lengths)
-        self._session.run((Batch(rows, *tokens.padded(rows, self.manifest.pad_id)) for rows in parts), keep)
+        self._session.run((Batch(rows, *tokens.padded(rows, self.manifest.pad_id)) for rows in parts), keep, idle)
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from vectune.encode.backends.cores import usable_cores
 from vectune.encode.backends.graph_encoder import Batch
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import Manifest
+from vectune.encode.tokenised import Idle
 from vectune.encode.tokens import Indices
 from vectune.errors import ModelError
 
@@ -41,8 +42,8 @@ class OnnxSession:
                 f"onnxruntime can't load {folder / manifest.file}: {reason}", "Export the model again."
             ) from error
 
-    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
-        """Run all batches; see Session."""
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
+        """Run all batches; see Session. onnxruntime takes calls of any number of threads."""
         waiting: deque[Future[None]] = deque()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="vectune-onnx") as pool:
             for batch in batches:
@@ -50,6 +51,9 @@ class OnnxSession:
                     waiting.popleft().result()
                 waiting.append(pool.submit(self._infer, batch, keep))
             while waiting:
+                if idle is not None and len(waiting) < self.workers:
+                    idle()
+                    idle = None
                 waiting.popleft().result()
 
     def _infer(self, batch: Batch, keep: Callable[[Indices, Vectors], None]) -> None:

@@ -14,6 +14,7 @@ from vectune.encode.backends.graph_encoder import Batch
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import Manifest
 from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.tokenised import Idle
 from vectune.encode.tokens import Indices
 from vectune.errors import ModelError
 
@@ -44,37 +45,46 @@ class OpenvinoSession:
                 f"OpenVINO can't load {folder / manifest.file}: {reason}", "Export the model again."
             ) from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
-        self._requests = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
+        self._free = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
         self._one_caller = Lock()
 
-    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
         """Run all batches; see Session.
 
         Results are taken by the caller's thread, in the order in which batches were started: a callback would make the
         streams wait for Python's lock, which a server's other threads hold.
         """
-        with self._one_caller:
-            free, running = list(self._requests), deque[tuple[Any, Indices]]()
-            try:
-                for batch in batches:
-                    if not free:
-                        free.append(_taken(running, keep))
-                    request = free.pop()
-                    request.start_async([batch.ids, batch.mask])
-                    running.append((request, batch.rows))
-                while running:
-                    _taken(running, keep)
-            finally:
-                for request, _ in running:
-                    request.wait()
+        running = deque[tuple[Any, Indices]]()
+        self._one_caller.acquire()
+        last = False  # whether the next caller may begin
+        try:
+            for batch in batches:
+                if not self._free and running:
+                    self._take(running, keep)
+                request = self._free.pop() if self._free else self._compiled.create_infer_request()
+                request.start_async([batch.ids, batch.mask])
+                running.append((request, batch.rows))
+            while running:
+                if idle is not None and not last and len(running) < self.workers:
+                    last = True
+                    self._one_caller.release()
+                    idle()
+                self._take(running, keep)
+        finally:
+            for request, _ in running:
+                request.wait()
+                self._free.append(request)
+            if not last:
+                self._one_caller.release()
 
-
-def _taken(running: deque[tuple[Any, Indices]], keep: Callable[[Indices, Vectors], None]) -> Any:
-    """Wait for the oldest request and hand its vectors on; the request is free again."""
-    request, rows = running.popleft()
-    request.wait()
-    keep(rows, request.get_output_tensor(0).data)
-    return request
+    def _take(self, running: deque[tuple[Any, Indices]], keep: Callable[[Indices, Vectors], None]) -> None:
+        """Wait for the oldest request and hand its vectors on; then it is free again."""
+        request, rows = running.popleft()
+        try:
+            request.wait()
+            keep(rows, request.get_output_tensor(0).data)
+        finally:
+            self._free.append(request)
 
 
 def _resolved(precision: EncodePrecision, core: Any) -> EncodePrecision:

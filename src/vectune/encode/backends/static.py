@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from vectune.encode.encoder import Vectors
-from vectune.encode.tokenised import Tokenised
+from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import Tokens, pack
 from vectune.errors import ModelError
 from vectune.monitor.progress import Progress
@@ -79,7 +79,7 @@ class TableEncoder:
         counts = self.count_tokens(texts) if prompt else np.array([len(ids) for ids in lists], dtype=np.int64)
         return Tokenised(counts, pack([ids[: self._limit] for ids in lists]))
 
-    def encode_tokens(self, tokens: Tokens, role: Role) -> Vectors:
+    def encode_tokens(self, tokens: Tokens, role: Role, idle: Idle | None = None) -> Vectors:
         """Vectors of texts that `tokenise` read, as `encode` gives them."""
         return self._means(np.split(tokens.ids, tokens.offsets[1:-1]))
 

@@ -13,6 +13,7 @@ from tests.fakes.tiny_model import WORDS
 from vectune.encode.backends.graph_encoder import Batch, GraphEncoder
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import read_manifest
+from vectune.encode.tokenised import Idle
 from vectune.encode.tokens import Indices
 from vectune.errors import Interrupted
 from vectune.records import Role
@@ -27,7 +28,7 @@ class Lengths:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
 
-    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None]) -> None:
+    def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
         self.batches = list(batches)
         for batch in reversed(self.batches):
             keep(batch.rows, np.eye(32, dtype=np.float32)[batch.mask.sum(axis=1) % 32])

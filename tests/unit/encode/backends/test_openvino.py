@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from tests.fakes.tiny_model import WORDS
+from vectune.encode.backends.graph_encoder import Batch, GraphEncoder
 from vectune.encode.backends.openvino import OpenvinoSession
+from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import read_manifest
 from vectune.encode.loading import load_encoder
 from vectune.encode.open_encoder import Opening, open_encoder
@@ -57,3 +59,46 @@ def test_threads_get_their_own_vectors(exported: dict[str, Path]) -> None:
         together = list(pool.map(encoder.encode, parts * 3))
     for expected, found in zip(alone * 3, together, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_callers_begin_while_others_end(exported: dict[str, Path]) -> None:
+    """A caller that is let in by an idle core, however many there are, has the vectors of its own texts; each is told
+    of an idle core once."""
+    encoder = open_encoder(str(exported["openvino"]), Opening(precision="fp32"))
+    assert isinstance(encoder, GraphEncoder)
+    parts = [TEXTS[i::6] for i in range(6)]
+    alone = [encoder.encode(part) for part in parts]
+    told: list[int] = []
+
+    def encode(number: int) -> Vectors:
+        tokens = encoder.tokenise(parts[number % 6], Role.DOCUMENT).tokens
+        assert tokens is not None
+        return encoder.encode_tokens(tokens, Role.DOCUMENT, lambda: told.append(number))
+
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(encode, range(60)))
+    for number, found in enumerate(together):
+        np.testing.assert_allclose(found, alone[number % 6], atol=1e-5)
+    workers = encoder._session.workers
+    assert sorted(told) == (list(range(60)) if workers > 1 else [])
+
+
+def test_a_caller_that_fails_leaves_the_session_well(exported: dict[str, Path]) -> None:
+    """What goes wrong in handing on vectors, before and after others were let in, is raised and harms nobody else."""
+    folder = exported["openvino"]
+    session = OpenvinoSession(folder, read_manifest(folder), "fp32")
+    ones = np.ones((2, 4), dtype=np.int64)
+    batches = [Batch(np.arange(2), ones, ones)] * 9
+
+    def fail(*_: object) -> None:
+        raise KeyError("keep")
+
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            session.run(batches, fail)
+        with pytest.raises(KeyError):
+            session.run(batches[:1], fail, lambda: None)
+    found: list[Vectors] = []
+    session.run(batches, lambda _, vectors: found.append(vectors.copy()))
+    assert len(found) == 9
+    assert all(np.allclose(one, found[0]) for one in found)
