@@ -17,7 +17,7 @@ class EndingEncoder(TokenEncoder):
     def __init__(self, says_so: bool = True) -> None:
         super().__init__()
         self.gate = threading.Event()
-        self.two = threading.Event()
+        self.one, self.two = threading.Event(), threading.Event()
         self.most = 0
         self._says_so = says_so
         self._running = 0
@@ -27,8 +27,7 @@ class EndingEncoder(TokenEncoder):
         with self._changing:
             self._running += 1
             self.most = max(self.most, self._running)
-            if self._running == 2:
-                self.two.set()
+            (self.one if self._running == 1 else self.two).set()
         if self._says_so and idle is not None:
             idle()
         assert self.gate.wait(20)

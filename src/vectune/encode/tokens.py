@@ -97,15 +97,18 @@ def micro_batches(
 def even_cuts(lengths: Indices, workers: int, budget: int, overhead: int) -> list[Indices]:
     """`micro_batches` within `budget` tokens of which `workers` have about the same to do, and all of them at the end.
 
-    Their number is a multiple of `workers`, where there are as many texts, and their largest size, padding included, as
-    small as that number allows. The multiple is the first that costs less than the next, each micro-batch being
-    `overhead` tokens more than it has.
+    Their number is a multiple of `workers`, or that of the texts, and their largest size, padding included, as small as
+    that number allows. The multiple is the first that costs less than the next, each micro-batch being `overhead`
+    tokens more than it has.
     """
+    if len(lengths) < 2:
+        return [np.arange(len(lengths))] if len(lengths) else []
+    sizes = np.sort(np.maximum(lengths, 1))[::-1]
     best: list[Indices] = []
     least = np.inf
-    number = -(-_count(lengths, budget) // workers) * workers
+    number = -(-_count(sizes, budget) // workers) * workers
     while True:
-        parts = list(micro_batches(lengths, _even_budget(lengths, number, budget)))
+        parts = _split_to(number, list(micro_batches(lengths, _even_budget(sizes, number, budget))), lengths)
         cost = sum(len(part) * max(int(lengths[part].max()), 1) + overhead for part in parts)
         if cost >= least:
             return best
@@ -113,20 +116,34 @@ def even_cuts(lengths: Indices, workers: int, budget: int, overhead: int) -> lis
         number += workers
 
 
-def _even_budget(lengths: Indices, number: int, most: int) -> int:
-    """The smallest budget with which there are no more than `number` micro-batches."""
+def _split_to(number: int, parts: list[Indices], lengths: Indices) -> list[Indices]:
+    """`parts` with the largest halved until there are `number`, or none of several texts: where texts are equally long
+    the budget that makes few enough makes too few."""
+
+    def size(place: int) -> tuple[bool, int]:
+        return len(parts[place]) > 1, len(parts[place]) * int(lengths[parts[place]].max())
+
+    while len(parts) < min(number, len(lengths)):
+        largest = max(range(len(parts)), key=size)
+        half = -(-len(parts[largest]) // 2)
+        parts[largest : largest + 1] = parts[largest][:half], parts[largest][half:]
+    return parts
+
+
+def _even_budget(sizes: Indices, number: int, most: int) -> int:
+    """The smallest budget with which texts of these sizes, longest first, make no more than `number` micro-batches."""
     low, high = 1, most
     while low < high:
         middle = (low + high) // 2
-        if _count(lengths, middle) <= number:
+        if _count(sizes, middle) <= number:
             high = middle
         else:
             low = middle + 1
     return high
 
 
-def _count(lengths: Indices, budget: int) -> int:
-    return sum(1 for _ in _full_cuts(np.sort(np.maximum(lengths, 1))[::-1], budget, 1))
+def _count(sizes: Indices, budget: int) -> int:
+    return sum(1 for _ in _full_cuts(sizes, budget, 1))
 
 
 def _full_cuts(lengths: Indices, budget: int, few: int) -> Iterator[tuple[int, int]]:

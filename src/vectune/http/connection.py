@@ -15,21 +15,31 @@ from vectune.http.metrics import OTHER, UNMATCHED
 from vectune.http.request_ids import HEADER
 
 _CODE = "invalid_request"
-_MOST_HEAD_BYTES = 1 << 16
+_MOST_BYTES_BESIDE = 1 << 16
+"""Bytes of heads, trailers and extensions of chunks that may come before the next part of a body or request."""
 _LOG = logging.getLogger("vectune.http.requests")
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection over httptools, which itself waits for ever for the rest of a head, takes one of any size,
-    takes those that proxies and servers read in different ways, and loses a body after an offer of another protocol.
+    takes those that proxies and servers read in different ways, takes trailers for headers, and loses a body after an
+    offer of another protocol.
+
+    One request at a time: what comes after a whole request before it is answered is not read, and the connection ends
+    with the answer, so that the client sends it again (RFC 9112, 9.3.2).
     """
 
     head_seconds = 10.0
     _waiting: asyncio.TimerHandle | None = None
     _in_head = False
-    _head_bytes = 0
+    _moved = False
+    """Whether the last bytes brought a head to its end, began one, or were a part of a body."""
+    _beside = 0
+    """Bytes since then."""
     _owed = 0
     """Bytes of a body that the parser leaves to its caller, since the request offers another protocol."""
+    _deaf = False
+    """Whether the connection ends with the answer that is under way, and nothing that comes is read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -45,13 +55,15 @@ class Connection(HttpToolsProtocol):
         """Take what came; while it is no whole head, time runs and bytes are counted."""
         self._unset_keepalive_if_required()
         size = len(data)
-        while data and not self.transport.is_closing():
+        self._moved = False
+        if self._deaf:
+            self.flow.pause_reading()  # whoever waits for the caller to leave lets it go on
+        while data and not self._deaf and not self.transport.is_closing():
             data = self._fed(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head_bytes += size
-            if self._head_bytes > _MOST_HEAD_BYTES:
-                self.send_400_response("")
-        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+        self._beside = 0 if self._moved else self._beside + size
+        if self._beside > _MOST_BYTES_BESIDE and not self._deaf and not self.transport.is_closing():
+            self.send_400_response("")
+        if self.transport.is_closing() or self._is_busy:
             self._stop_waiting()
         else:
             self._wait()
@@ -59,13 +71,27 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head = self._moved = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head, or of the trailers behind a body in chunks, which are dropped: they were not there when
+        the request was looked at."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Hand the request on. An error here ends the connection as one of the parser itself."""
-        self._in_head = False
+        if self._is_busy:
+            self._end_with_answer()
+            raise ValueError("a request at a time")
         _refuse_ambiguous(self.headers, self.parser)
+        self._in_head, self._moved = False, True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._moved = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is whole, or begins where the parser sees another protocol begin."""
@@ -74,13 +100,27 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP in the shape of every other error, with a line in the log, and end the connection."""
+        """Answer what is no HTTP in the shape of every other error, with a line in the log, and end the connection; an
+        answer that is under way is not broken into."""
         request_id = f"req_{uuid.uuid4().hex}"
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self.transport.write(_refusal(request_id))
         facts = {"request_id": request_id, "method": OTHER, "route": UNMATCHED, "status": 400, "code": _CODE}
         _LOG.info("what came is no HTTP", extra=facts)
+        if self._is_busy and not self.cycle.more_body:
+            self._end_with_answer()
+            return
+        if not self._is_busy or not self.cycle.response_started:
+            self.transport.write(_refusal(request_id))
         self.transport.close()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _end_with_answer(self) -> None:
+        self._deaf = True
+        self.cycle.keep_alive = False
+        self.flow.pause_reading()
 
     def _fed(self, data: bytes) -> bytes:
         """What is left of `data` when a part of it was read."""
@@ -95,9 +135,11 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
             return data[int(offer.args[0]) :]
         except httptools.HttpParserError:
-            self.send_400_response("")
+            if not self._deaf:
+                self.send_400_response("")
         return b""
 
     def _wait(self) -> None:

@@ -167,8 +167,9 @@ async def test_a_batch_begins_while_another_ends(queue: EmbeddingQueue, says_so:
     tasks = [
         asyncio.create_task(queue.embed(encoder, texts, Role.QUERY, encoder.read(texts, Role.QUERY))) for _ in range(3)
     ]
-    if says_so:
-        assert await asyncio.to_thread(inner.two.wait, 20)
+    assert await asyncio.to_thread(inner.one.wait, 20)
+    assert await asyncio.to_thread(inner.two.wait, 20 if says_so else 0.2) == says_so
+    assert queue.waiting_texts == 36 - 3 * (1 + says_so)  # a batch holds three texts
     inner.gate.set()
     for vectors in await asyncio.gather(*tasks):
         cut = [" ".join(text.split()[:100]) for text in texts]

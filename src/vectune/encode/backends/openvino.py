@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -62,8 +63,8 @@ class OpenvinoSession:
                 if not self._free and running:
                     self._take(running, keep)
                 request = self._free.pop() if self._free else self._compiled.create_infer_request()
-                request.start_async([batch.ids, batch.mask])
                 running.append((request, batch.rows))
+                request.start_async([batch.ids, batch.mask])
             while running:
                 if idle is not None and not last and len(running) < self.workers:
                     last = True
@@ -72,7 +73,8 @@ class OpenvinoSession:
                 self._take(running, keep)
         finally:
             for request, _ in running:
-                request.wait()
+                with suppress(RuntimeError):  # what went wrong first is told
+                    request.wait()
                 self._free.append(request)
             if not last:
                 self._one_caller.release()

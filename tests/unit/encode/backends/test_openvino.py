@@ -93,12 +93,44 @@ def test_a_caller_that_fails_leaves_the_session_well(exported: dict[str, Path]) 
     def fail(*_: object) -> None:
         raise KeyError("keep")
 
-    for _ in range(3):
-        with pytest.raises(KeyError):
-            session.run(batches, fail)
-        with pytest.raises(KeyError):
-            session.run(batches[:1], fail, lambda: None)
-    found: list[Vectors] = []
-    session.run(batches, lambda _, vectors: found.append(vectors.copy()))
+    def run_all() -> list[Vectors]:
+        found: list[Vectors] = []
+        for _ in range(3):
+            with pytest.raises(KeyError):
+                session.run(batches, fail)
+            with pytest.raises(KeyError):
+                session.run(batches[:1], fail, lambda: None)
+        session.run(batches, lambda _, vectors: found.append(vectors.copy()))
+        return found
+
+    with ThreadPoolExecutor(1) as pool:  # a lock that is not given back fails here, and does not hang
+        found = pool.submit(run_all).result(60)
     assert len(found) == 9
     assert all(np.allclose(one, found[0]) for one in found)
+
+
+class Failing:
+    """An inference that fails when it is waited for."""
+
+    def start_async(self, inputs: object) -> None: ...
+
+    def wait(self) -> None:
+        raise RuntimeError("no memory")
+
+
+def test_several_failures_at_once(exported: dict[str, Path]) -> None:
+    """Where one inference fails those beside it often do too: all come back, and the next caller is served."""
+    folder = exported["openvino"]
+    session = OpenvinoSession(folder, read_manifest(folder), "fp32")
+    ones = np.ones((2, 4), dtype=np.int64)
+    batches = [Batch(np.arange(2), ones, ones)] * 3
+    own = list(session._free)
+    session._free[:] = [Failing() for _ in own]
+    with pytest.raises(RuntimeError, match="no memory"):
+        session.run(batches, lambda *_: None)
+    assert len(session._free) == len(own)
+    session._free[:] = own
+    found: list[Vectors] = []
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(session.run, batches, lambda _, vectors: found.append(vectors.copy())).result(60)
+    assert len(found) == 3
