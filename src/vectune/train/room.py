@@ -39,10 +39,10 @@ class Room:
     everything_checkpointed: bool = False
 
     def halved(self) -> Room:
-        """Half of it."""
+        """Half of it, and nothing beyond it for few texts any more."""
         return replace(
             self, micro_batch_tokens=max(self.micro_batch_tokens // 2, 1), kept_tokens=max(self.kept_tokens // 2, 1),
-            halvings=self.halvings + 1,
+            few_texts=1, halvings=self.halvings + 1,
         )  # fmt: skip
 
     def checkpointed(self) -> Room:
