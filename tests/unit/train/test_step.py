@@ -186,7 +186,7 @@ def test_out_of_memory_halves_micro_batches_and_goes_on(tiny_model_folder: Path,
     whole = do(load_encoder(str(tiny_model_folder)))
     small = do(cramped(tiny_model_folder, 3), gradient_cache=cache)
     assert_equal(small, whole)
-    assert small.notes == ["the memory of cpu ran out: from here on micro-batches are cut from 1024 to 32 tokens"]
+    assert small.notes == ["the memory of cpu ran out: from here on micro-batches are cut from 1024 to 16 tokens"]
 
 
 def test_it_is_said_once_and_kept(tiny_model_folder: Path) -> None:
