@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import Protocol
 
 from vectune.config.jobs import JobsConfig
-from vectune.errors import VectuneError
+from vectune.errors import StorageError, VectuneError
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, renamed
 from vectune.jobs.job import CANCELLED, PAUSING, RUNNING
@@ -131,11 +131,19 @@ class Watch:
                 self._estimate()
                 self._measure()
         except LeaseLost:
-            self.wanted = LOST
+            self.wanted = self._whose()
         except Exception:
             _log.exception("a sign of life of the job %s failed; it is tried again", self._job)
             if time.monotonic() - self._alive > self._leases.seconds:
                 self.wanted = LOST
+
+    def _whose(self) -> str:
+        """What the job is wanted to be once something of it could not be written: a cancel may have come between a sign
+        of life and its events, and what a cancelled job leaves is this worker's to remove."""
+        try:
+            return CANCELLED if self._leases.heartbeat(self._job) == CANCELLED else LOST
+        except (LeaseLost, StorageError):
+            return LOST
 
     def _measure(self) -> None:
         self.exceeded = self.limits()

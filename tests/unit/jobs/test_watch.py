@@ -12,6 +12,7 @@ from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
 from vectune.jobs import watch as module
 from vectune.jobs.event_log import NewEvent
+from vectune.jobs.job import CANCELLED
 from vectune.jobs.leases import PROGRESS, Leases
 from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.run_events import RunEvents
@@ -51,6 +52,25 @@ def watch(
 
     told = RunEvents(folders or (stores.home / "none",), "x", {})
     return Watch(job, leases, told, {"/srv/a": "a.jsonl"}, config, deadline)
+
+
+class CancelledMeanwhile(Leases):
+    """A hold on jobs that are cancelled after the sign of life, before what `ask` names is written."""
+
+    ask = ""
+    owner: Stores
+
+    def add_events(self, job: str, new: list[NewEvent]) -> int:
+        self._cancel("events", job)
+        return super().add_events(job, new)
+
+    def estimate(self, job: str, finish: int | None) -> None:
+        self._cancel("estimate", job)
+        super().estimate(job, finish)
+
+    def _cancel(self, ask: str, job: str) -> None:
+        if ask == self.ask:
+            self.owner.jobs.cancel(PROJECT, job)
 
 
 def at_work(stores: Stores) -> tuple[str, Leases]:
@@ -120,10 +140,10 @@ def test_a_job_that_is_to_pause_goes_on_telling(stores: Stores, monkeypatch: pyt
         assert time.monotonic() < end
     before = len(stores.keys(job))
     found.standing.note("still at a step")
-    while not any(key.startswith(PROGRESS) for key in stores.keys(job)[before:]):
+    told = {"note", PROGRESS.strip()}
+    while not told <= {key.split(" ")[0] for key in stores.keys(job)[before:]}:
         assert time.monotonic() < end
     found.close()
-    assert any(key.startswith("note") for key in stores.keys(job)[before:])
     assert found.wanted == "pausing"
 
 
@@ -142,6 +162,20 @@ def test_lost_lease_stops_the_work(stores: Stores) -> None:
     found.start()
     assert found.stop()
     assert found.wanted == LOST
+    found.close()
+
+
+@pytest.mark.parametrize("ask", ["events", "estimate"])
+def test_cancel_between_a_sign_of_life_and_its_events(stores: Stores, ask: str) -> None:
+    """The job is cancelled, not another worker's: what it leaves is removed by the worker that hears so."""
+    job, _ = at_work(stores)
+    leases = CancelledMeanwhile(stores.database, "worker")
+    leases.ask, leases.owner = ask, stores
+    found = watch(stores, leases, job, [])
+    found.standing.note("something new")
+    found.start()
+    assert found.stop()
+    assert found.wanted == CANCELLED
     found.close()
 
 
