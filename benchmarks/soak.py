@@ -26,6 +26,7 @@ MOST_GROWTH = 0.05
 PATIENT_SECONDS = 300
 """How long the queue may get here: all clients are to be answered, none told to come back."""
 _LOOK_SECONDS = 2.0
+_TENTHS = 10
 _TEXTS_A_REQUEST = 16
 _BODIES = 20_000
 _PART_SECONDS = 60.0
@@ -84,6 +85,17 @@ def judge(samples: list[tuple[float, float]], warm_seconds: float) -> dict[str, 
     return {"mib_after_warm_up": first, "mib_at_end": last, "growth": (last - first) / first, "most_deviation": most}
 
 
+def over_time(samples: list[tuple[float, float]]) -> list[float]:
+    """Mean memory in each tenth of the time: whether it levels off or goes on growing."""
+    if not samples:
+        return []
+    end = samples[-1][0]
+    tenths: list[list[float]] = [[] for _ in range(_TENTHS)]
+    for moment, mib in samples:
+        tenths[min(int(moment / end * _TENTHS), _TENTHS - 1)].append(mib)
+    return [statistics.mean(found) for found in tenths if found]
+
+
 def soak(server: Server, minutes: float) -> dict[str, Any]:
     """The load in parts of a minute, so that no text comes twice."""
     memory = MemoryLog(server.process.pid)
@@ -107,7 +119,7 @@ def soak(server: Server, minutes: float) -> dict[str, Any]:
     return {
         "minutes": seconds / 60, "requests": sum(statuses.values()), "statuses": statuses, "errors": errors,
         "rate": statistics.mean(rates), "p99": statistics.median(p99), "slowest": slowest,
-        **judge(memory.samples, warm), "log": server.log.read_text(errors="replace")[-500:],
+        **judge(memory.samples, warm), "mib_over_time": over_time(memory.samples), "log": server.log.read_text(errors="replace")[-500:],
     }  # fmt: skip
 
 
@@ -120,7 +132,8 @@ def as_markdown(found: dict[str, Any]) -> str:
             f"the slowest {found['slowest']:.0f} ms.",
             f"Resident memory {found['mib_after_warm_up']:,.0f} MiB after the warm-up, {found['mib_at_end']:,.0f} MiB "
             f"at the end, at most {found['most_deviation']:.1%} away from the first: {'flat' if flat else 'not flat'} "
-            f"within {MOST_GROWTH:.0%}.",
+            f"within {MOST_GROWTH:.0%}. In each tenth of the time: "
+            f"{', '.join(f'{mib:,.0f}' for mib in found['mib_over_time'])} MiB.",
             "",
             f"Machine: {describe_machine()}.",
         ]

@@ -11,6 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vectune.http.errors import error_content
+from vectune.http.joined_writes import JoinedWrites
 from vectune.http.metrics import OTHER, UNMATCHED
 from vectune.http.request_ids import HEADER
 
@@ -26,7 +27,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

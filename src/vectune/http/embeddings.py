@@ -22,7 +22,8 @@ from vectune.http.documents import documented
 from vectune.http.errors import RequestRefused, TextTooLong
 from vectune.http.leaving import unless_left
 from vectune.http.models import find_known, find_model
-from vectune.http.services import Services, Who, Work
+from vectune.http.plain_route import PlainRoute
+from vectune.http.services import Services, caller_of, services_of
 from vectune.http.shapes import EmbeddingRequest
 from vectune.jobs.keys import Caller
 from vectune.records import Role
@@ -36,7 +37,7 @@ MOST_TOKENS = 8192
 MOST_TOKENS_TOGETHER = 300_000
 WARNING_HEADER = "x-vectune-warning"
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ class _Found:
 
 
 @router.post("/v1/embeddings", openapi_extra=documented(EmbeddingRequest))
-async def create(request: Request, work: Work, caller: Who) -> Response:
+async def create(request: Request) -> Response:
     """Vectors of one text or many."""
+    work, caller = services_of(request), caller_of(request)
     asked = await read_json(request, EmbeddingRequest, work.config.body_bytes)
     texts = _texts(asked.input, work)
     return await unless_left(request, _answered(request, work, caller, asked, texts))

@@ -43,21 +43,30 @@ class Services:
     streams: Streams = field(default_factory=Streams)
 
 
-# Asynchronous though they wait for nothing: others would be sent to a thread each time.
-async def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """The services behind the app that was asked."""
     services: Services = request.app.state.services
     return services
 
 
-async def _caller(request: Request) -> Caller:
+def caller_of(request: Request) -> Caller:
     """Who asks, as the layer before the routes found out."""
     caller: Caller = request.state.caller
     return caller
 
 
+# Asynchronous though they wait for nothing: others would be sent to a thread each time.
+async def _services(request: Request) -> Services:
+    return services_of(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
 async def _project(request: Request) -> str:
     """Whose files, jobs and models the caller sees."""
-    return str(request.state.caller.project)
+    return str(caller_of(request).project)
 
 
 Work = Annotated[Services, Depends(_services)]

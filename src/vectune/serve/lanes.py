@@ -99,6 +99,10 @@ def pieces_of(
             return Piece(request, rows, cost, texts=[texts[row] for row in rows])
         return Piece(request, rows, cost, tokens=tokens.select(rows))
 
+    if len(costs) == 1:  # the usual request is not worth what comes below
+        rows, cost = np.zeros(1, dtype=np.int64), int(costs[0])
+        whole = [Piece(request, rows, cost, texts if tokens is None else (), tokens)]
+        return ([], whole) if cost > LONG_TOKENS else (whole, [])
     is_long = costs > LONG_TOKENS
     lanes = (np.flatnonzero(~is_long), np.flatnonzero(is_long))
     short, long = ([piece(rows) for rows in _cut(lane, costs, budget)] for lane in lanes)

@@ -60,6 +60,21 @@ async def test_work_for_who_left_is_given_up() -> None:
     await asyncio.wait_for(cancelled.wait(), 10)
 
 
+async def test_nobody_looks_before_a_short_request_is_answered() -> None:
+    """What is answered at once costs no second task."""
+    asked = 0
+
+    async def receive() -> dict[str, str]:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "headers": []}, receive)
+    assert await unless_left(request, asyncio.sleep(0, 5)) == 5
+    await asyncio.sleep(0.1)
+    assert asked == 0
+
+
 async def test_cancelled_from_elsewhere_is_cancelled() -> None:
     """A server that stops cancels its requests: that is not taken for a caller that left."""
     task = asyncio.create_task(unless_left(_request(), asyncio.Event().wait()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -122,17 +122,26 @@ class GraphEncoder:
         def tokenise(block: Indices) -> Tokens:
             return self._tokens.tokens([prompt + texts[place] for place in block])
 
-        with ThreadPoolExecutor(1, thread_name_prefix="vectune-tokens") as pool:
-            following: Future[Tokens] | None = pool.submit(tokenise, blocks[0]) if blocks else None
-            for number, block in enumerate(blocks):
-                assert following is not None
-                tokens = following.result()
-                following = pool.submit(tokenise, blocks[number + 1]) if number + 1 < len(blocks) else None
-                for rows in self._parts(tokens.lengths):
-                    yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id))
-                    if progress is not None:
-                        progress.advance(len(rows))
+        for block, tokens in zip(blocks, _ahead(tokenise, blocks), strict=True):
+            for rows in self._parts(tokens.lengths):
+                yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id))
+                if progress is not None:
+                    progress.advance(len(rows))
 
     def _parts(self, lengths: Indices) -> list[Indices]:
         """Micro-batches of texts of these lengths: what fits the cache of a core, as many as keep all workers busy."""
         return even_cuts(lengths, self._session.workers, _BATCH_TOKENS, _OVERHEAD_TOKENS)
+
+
+def _ahead(tokenise: Callable[[Indices], Tokens], blocks: Sequence[Indices]) -> Iterator[Tokens]:
+    """What `tokenise` gives for each block, the next one in a thread while the present one is used. A thread for one
+    block alone would cost a single text as much as its tokens do."""
+    if len(blocks) == 1:
+        yield tokenise(blocks[0])
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="vectune-tokens") as pool:
+        following = [pool.submit(tokenise, block) for block in blocks[:1]]
+        for number in range(len(blocks)):
+            tokens = following.pop().result()
+            following = [pool.submit(tokenise, block) for block in blocks[number + 1 : number + 2]]
+            yield tokens

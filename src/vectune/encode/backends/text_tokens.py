@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -46,8 +47,9 @@ class TextTokens:
         encodings = self._tokenizer.encode_batch_fast(self._cased(texts))
         tokens = _packed(encodings)
         counts = tokens.lengths
-        for place in np.flatnonzero(counts >= self._limit):
-            counts[place] += sum(len(part.ids) - self._added for part in encodings[place].overflowing)
+        if counts.max(initial=0) >= self._limit:
+            for place in np.flatnonzero(counts >= self._limit):
+                counts[place] += sum(len(part.ids) - self._added for part in encodings[place].overflowing)
         return Tokenised(counts, tokens)
 
     def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -61,8 +63,7 @@ class TextTokens:
 
 def _packed(encodings: Sequence[Encoding]) -> Tokens:
     """Their ids as Tokens: an array a text, since going through every id in Python takes longer."""
-    lists = [encoding.ids for encoding in encodings]
-    offsets = np.zeros(len(lists) + 1, dtype=np.int64)
-    np.cumsum([len(ids) for ids in lists], out=offsets[1:])
-    flat = np.concatenate([np.array(ids, dtype=np.int32) for ids in lists]) if lists else np.zeros(0, np.int32)
-    return Tokens(flat, offsets, np.zeros(len(lists), dtype=np.int64))
+    arrays = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+    offsets = np.array([0, *accumulate(map(len, arrays))], dtype=np.int64)
+    flat = np.concatenate(arrays) if arrays else np.zeros(0, np.int32)
+    return Tokens(flat, offsets, np.zeros(len(arrays), dtype=np.int64))
