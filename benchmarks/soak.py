@@ -119,7 +119,8 @@ def soak(server: Server, minutes: float) -> dict[str, Any]:
     return {
         "minutes": seconds / 60, "requests": sum(statuses.values()), "statuses": statuses, "errors": errors,
         "rate": statistics.mean(rates), "p99": statistics.median(p99), "slowest": slowest,
-        **judge(memory.samples, warm), "mib_over_time": over_time(memory.samples), "log": server.log.read_text(errors="replace")[-500:],
+        **judge(memory.samples, warm), "mib_over_time": over_time(memory.samples),
+        "log": server.log.read_text(errors="replace")[-500:],
     }  # fmt: skip
 
 
