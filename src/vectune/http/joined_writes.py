@@ -7,6 +7,8 @@ from typing import Any
 
 _HEAD = b"HTTP/1.1 "
 _WITH_BODY = b"\r\ncontent-length: "
+_SMALL = 1 << 16
+"""Bytes that are copied to go with a head; more would take longer than a second write."""
 
 
 class JoinedWrites:
@@ -26,10 +28,13 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Send `data`, or keep it for the next write if it is a head."""
         head, self._head = self._head, b""
-        if not head and data.startswith(_HEAD) and _WITH_BODY in data:
+        if not head and data.startswith(_HEAD) and _WITH_BODY in data[:_SMALL]:
             self._head = data
-        else:
+        elif not head or len(data) <= _SMALL:
             self._transport.write(head + data)
+        else:
+            self._transport.write(head)
+            self._transport.write(data)
 
     def close(self) -> None:
         """Send what is kept, and close."""

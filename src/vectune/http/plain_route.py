@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 
 class PlainRoute(APIRoute):
-    """A route whose function takes the request alone and gives the response.
+    """A route whose function takes the request alone and gives the response; nothing that it depends on is looked at.
 
     FastAPI's search for what else a function wants costs a good part of a short request, found or not. The route stands
     in the OpenAPI document as every other.

@@ -15,7 +15,7 @@ from vectune.config import TuneConfig
 from vectune.config.jobs import JobsConfig
 from vectune.config.load import parse_config
 from vectune.config.remote import is_remote
-from vectune.errors import Interrupted, NotFound
+from vectune.errors import Interrupted, NotFound, StorageError
 from vectune.jobs.checkpoint_models import CheckpointModels, has_checkpoint_models
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, is_database_away
@@ -235,19 +235,25 @@ def _leave(job: Job, shop: Workshop, watch: Watch | None, stopped: Exception) ->
     wanted = LOST
     if watch is not None:
         watch.close()
-        wanted = watch.wanted if watch.wanted != RUNNING else _found_out(job, shop)
+        wanted = _found_out(job, shop, watch.wanted)
     _log.info("the job %s was left (%s): %s", job.id, wanted, stopped)
     if wanted == CANCELLED:
         clear_cancelled(job, shop.home, shop.files)
     shop.leases.let_go(job.id)
 
 
-def _found_out(job: Job, shop: Workshop) -> str:
-    """What the job is wanted to be, when the work heard before the watch did that it may not go on."""
+def _found_out(job: Job, shop: Workshop, heard: str) -> str:
+    """What the job is wanted to be, of which `heard` was what the watch heard last: the work may have heard more, and
+    a cancel may have come since."""
+    if heard in (LOST, CANCELLED):
+        return heard
     try:
-        return shop.leases.heartbeat(job.id)
+        now = shop.leases.heartbeat(job.id)
     except LeaseLost:
         return LOST
+    except StorageError:
+        return heard
+    return now if heard == RUNNING or now == CANCELLED else heard
 
 
 def _put_off(job: Job, watch: Watch | None, error: Exception) -> None:

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import Protocol
 
 from vectune.config.jobs import JobsConfig
-from vectune.errors import StorageError, VectuneError
+from vectune.errors import VectuneError
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, renamed
 from vectune.jobs.job import CANCELLED, PAUSING, RUNNING
@@ -142,7 +142,10 @@ class Watch:
         of life and its events, and what a cancelled job leaves is this worker's to remove."""
         try:
             return CANCELLED if self._leases.heartbeat(self._job) == CANCELLED else LOST
-        except (LeaseLost, StorageError):
+        except LeaseLost:
+            return LOST
+        except Exception:
+            _log.exception("whose the job %s is could not be asked; it is left", self._job)
             return LOST
 
     def _measure(self) -> None:
@@ -155,9 +158,12 @@ class Watch:
         assert self.exceeded is not None
         try:
             self._leases.fail(self._job, failure(self.exceeded, self._names))
+            self.wanted = LOST
+        except LeaseLost:
+            self.wanted = self._whose()
         except Exception:
             _log.exception("the job %s took too much, which could not be written down", self._job)
-        self.wanted = LOST
+            self.wanted = LOST
 
     def _tell(self) -> None:
         """Write what is new. What could not be written is kept for the next time: the log is read only once."""

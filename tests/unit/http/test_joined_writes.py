@@ -9,6 +9,7 @@ import pytest
 from vectune.http.joined_writes import JoinedWrites
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+LARGE = b"." * 100_000
 
 
 class Written(asyncio.Transport):
@@ -30,6 +31,7 @@ class Written(asyncio.Transport):
     ("given", "sent"),
     [
         ([HEAD, b"ab", b""], [HEAD + b"ab", b""]),
+        ([HEAD, LARGE, b""], None),
         ([HEAD, b"a", b"b"], [HEAD + b"a", b"b"]),
         ([HEAD, b""], [HEAD]),
         ([HEAD, HEAD, HEAD, b""], [HEAD + HEAD, HEAD]),
@@ -37,7 +39,7 @@ class Written(asyncio.Transport):
         ([b"HTTP/1.1 100 Continue\r\n\r\n", HEAD, b"ab"], [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"ab"]),
         ([b"HTTP/1.1 204 No Content\r\n\r\n"], None),
     ],
-    ids=["whole", "in parts", "no body", "a body like a head", "stream", "continue", "nothing follows"],
+    ids=["whole", "large", "in parts", "no body", "a body like a head", "stream", "continue", "nothing follows"],
 )
 def test_head_leaves_with_what_follows(given: list[bytes], sent: list[bytes] | None) -> None:
     """A head that tells the length of a body waits for the next write; nothing else does, and nothing is lost."""

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from tests.fakes.slow_encoder import SlowEncoder
 from tests.unit.http.conftest import MODEL, hash_model
+from vectune.http import leaving
 from vectune.http.app import build_app
 from vectune.http.leaving import CallerLeft, unless_left
 from vectune.http.services import Services
@@ -31,13 +32,16 @@ def _request(*messages: str) -> Request:
     return Request({"type": "http", "headers": []}, receive)
 
 
-async def test_answer_goes_to_who_stays() -> None:
-    """What the work gives is given on, and so is what it raises."""
+async def test_answer_goes_to_who_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the work gives is given on, and so is what it raises, while somebody looks whether the caller is there."""
+    monkeypatch.setattr(leaving, "_SOON", 0.0)  # no request of a test takes as long as the slow ones of a server
 
     async def work() -> int:
+        await asyncio.sleep(0.01)
         return 5
 
     async def fail() -> int:
+        await asyncio.sleep(0.01)
         raise ValueError("no")
 
     assert await unless_left(_request("http.request"), work()) == 5
@@ -69,16 +73,21 @@ async def test_nobody_looks_before_a_short_request_is_answered() -> None:
         asked += 1
         return {"type": "http.disconnect"}
 
-    request = Request({"type": "http", "headers": []}, receive)
-    assert await unless_left(request, asyncio.sleep(0, 5)) == 5
+    async def work() -> int:
+        return 5
+
+    assert await unless_left(Request({"type": "http", "headers": []}, receive), work()) == 5
     await asyncio.sleep(0.1)
     assert asked == 0
 
 
-async def test_cancelled_from_elsewhere_is_cancelled() -> None:
-    """A server that stops cancels its requests: that is not taken for a caller that left."""
+@pytest.mark.parametrize("wait", [0.0, 0.01])
+async def test_cancelled_from_elsewhere_is_cancelled(monkeypatch: pytest.MonkeyPatch, wait: float) -> None:
+    """A server that stops cancels its requests, before somebody looks whether the caller is there or afterwards: that
+    is not taken for a caller that left."""
+    monkeypatch.setattr(leaving, "_SOON", 0.0)  # no request of a test takes as long as the slow ones of a server
     task = asyncio.create_task(unless_left(_request(), asyncio.Event().wait()))
-    await asyncio.sleep(0)
+    await asyncio.sleep(wait)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

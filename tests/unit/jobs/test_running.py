@@ -171,6 +171,41 @@ def test_cancelled_job_leaves_nothing(stores: Stores) -> None:
     assert not folder.exists()
 
 
+def test_job_cancelled_while_its_worker_ends_leaves_nothing(stores: Stores) -> None:
+    """A worker that ends may not have heard yet that its job was cancelled: nobody else would remove what is there."""
+    job = stores.job(overlapping_pairs(60), n_epochs=50)
+    folder = stores.home / "jobs" / job.id
+
+    def ending() -> bool:
+        if not any(folder.rglob("checkpoints/step-*")):
+            return False
+        stores.jobs.cancel(PROJECT, job.id)
+        return True
+
+    assert run(stores, ending=ending, config=QUICK.model_copy(update={"poll_seconds": 60.0})).status == "cancelled"
+    assert not folder.exists()
+
+
+def test_worker_that_ends_without_its_database_ends(stores: Stores) -> None:
+    """A job is given back as it was heard of last when the database does not say how it stands now."""
+
+    class Away(Leases):
+        beats = 0
+
+        def heartbeat(self, job: str) -> str:
+            self.beats += 1
+            if self.beats > 1:
+                raise DatabaseAway("The database is away.")
+            return super().heartbeat(job)
+
+    job = stores.job(FOUR)
+    leases = Away(stores.database, "away")
+    config = QUICK.model_copy(update={"poll_seconds": 60.0})
+    assert run(stores, ending=lambda: True, leases=leases, config=config).status == "validating_files"
+    assert leases.beats == 2
+    assert run(stores).id == job.id
+
+
 def test_run_that_was_done_is_only_finished(stores: Stores) -> None:
     """A worker that died after the run and before the end of the job: the next one registers what is there."""
     job = stores.job(FOUR)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
+from vectune.errors import CapacityError
 from vectune.jobs import watch as module
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.job import CANCELLED
@@ -163,6 +165,46 @@ def test_lost_lease_stops_the_work(stores: Stores) -> None:
     assert found.stop()
     assert found.wanted == LOST
     found.close()
+
+
+def test_whose_a_job_is_may_be_unknown(stores: Stores) -> None:
+    """Whatever goes wrong while that is asked, the work is left and the thread beside it goes on."""
+
+    class Confused(CancelledMeanwhile):
+        ask = "events"
+        owner = stores
+
+        def heartbeat(self, job: str) -> str:
+            if stores.jobs.get(PROJECT, job).status == CANCELLED:
+                raise RuntimeError("no")
+            return super().heartbeat(job)
+
+    job, _ = at_work(stores)
+    found = watch(stores, Confused(stores.database, "worker"), job, [])
+    found.standing.note("something new")
+    found.start()
+    assert found.stop()
+    assert found.wanted == LOST
+    found.close()
+
+
+def test_job_that_took_too_much_and_was_cancelled_is_cancelled(stores: Stores) -> None:
+    """What a cancelled job left is removed, though it was over a limit as well."""
+
+    class Late(Leases):
+        def fail(self, job: str, error: Mapping[str, object]) -> None:
+            stores.jobs.cancel(PROJECT, job)
+            super().fail(job, error)
+
+    job, _ = at_work(stores)
+    called: list[str] = []
+    late = threading.Event()
+    found = watch(stores, Late(stores.database, "worker"), job, called, late)
+    found.limits = lambda: CapacityError("The job took too long.")
+    found.start()
+    assert late.wait(60)
+    found.close()
+    assert called == [CANCELLED]
 
 
 @pytest.mark.parametrize("ask", ["events", "estimate"])
