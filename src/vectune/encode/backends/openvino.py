@@ -21,8 +21,8 @@ from vectune.errors import ModelError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _KEPT_KERNELS = 200
-"""Compiled kernels of each kind that each stream keeps, one for each shape of a batch. OpenVINO's own 5,000 let a
-server's memory grow for hours, 1,000 for half an hour; texts go through as soon with these as with so many."""
+"""Compiled kernels of each kind that each stream keeps, one for each shape of a batch. With 1,000 a server's memory
+grew for half an hour, and OpenVINO keeps 5,000 by itself. Their price: "Tried for serving", docs/benchmarks.md."""
 
 
 class OpenvinoSession:
