@@ -18,11 +18,9 @@ import numpy as np
 import openai
 
 from tests.fakes.word_rows import code_pairs, write_jsonl
+from tests.functional.job_stages import STAGES, Stages
 from tests.functional.service_process import Service, runs, start_service
-from vectune.jobs.database import Database
 from vectune.jobs.job import Event
-from vectune.jobs.jobs import JobStore
-from vectune.jobs.models import ModelRegistry
 
 VICTIMS = ("worker", "server", "both")
 MODEL = "text-embedding-3-small"
@@ -32,11 +30,12 @@ _SETTINGS = {"lease_seconds": "2", "checkpoint_steps": "5"}
 _OVER = ("succeeded", "failed", "cancelled")
 _ONCE = ("Files validated", "Fine-tuning job started", f"Read {ROWS} rows", "Split: ", "Verdict: ", "The job has succ")
 _PATIENCE = 240.0
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Who was killed, and what the job at work had last said."""
+    """Who was killed, and where the job at work stood."""
 
     victim: str
     stage: str
@@ -64,10 +63,11 @@ class Ordeal:
         self._pids: set[int] = set()
         self.found = Survival()
         self._start()
+        self._stages = Stages(folder / "home")
 
     def kill(self, victim: str) -> None:
         """Kill the worker, the server or both, and start a server where there is none left."""
-        stage = self._stage()
+        name = self.found.jobs[-1]
         workers = self._service.workers()
         self._pids.update(workers)
         if victim in ("worker", "both"):
@@ -75,9 +75,21 @@ class Ordeal:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         if victim in ("server", "both"):
-            self._service.kill()
+            self._service.process.kill()
+        self.found.kills.append(Kill(victim, self._stages.of(name)))
+        self._stages.mark(name)
+        if victim in ("server", "both"):
+            self._service.end()
             self._start()
-        self.found.kills.append(Kill(victim, stage))
+
+    def wait_at(self, stage: str, until: float) -> None:
+        """Come back as soon as the job at work stands at `stage`, or at the time `until`; one job follows another."""
+        while time.monotonic() < until:
+            self.keep_busy()
+            look = time.monotonic() + _LOOK_SECONDS
+            while time.monotonic() < look:
+                if self._stages.is_at(self.found.jobs[-1], stage):
+                    return
 
     def keep_busy(self) -> None:
         """Make another job unless one waits or runs; remember the vectors and files of those that are over."""
@@ -96,7 +108,7 @@ class Ordeal:
 
     def step(self) -> int:
         """The newest step of training that the newest job told of; -1 before the first."""
-        return max((step_of(event) for event in stored_events(self._folder / "home", self.found.jobs[-1])), default=-1)
+        return max((step_of(event) for event in self._stages.events(self.found.jobs[-1])), default=-1)
 
     def finish(self) -> Survival:
         """Let every job come to its end, end the server, and say all that is not as it must be."""
@@ -112,6 +124,7 @@ class Ordeal:
     def end(self) -> None:
         """End the server."""
         self._service.end()
+        self._stages.close()
 
     def _start(self) -> None:
         settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"jobs.{name}={value}")]
@@ -126,26 +139,10 @@ class Ordeal:
         method = {"type": "supervised", "supervised": {"hyperparameters": self._hyperparameters}}
         job = self._client.fine_tuning.jobs.create(model=MODEL, training_file=file.id, seed=number, method=method)  # type: ignore[arg-type]
         self.found.jobs.append(job.id)
+        self._stages.forget()
 
     def _status(self, name: str) -> str:
         return self._client.fine_tuning.jobs.retrieve(name).status
-
-    def _stage(self) -> str:
-        """In a word or two, where the newest job stands."""
-        name = self.found.jobs[-1]
-        status = self._status(name)
-        if status != "running":
-            return status
-        if (self._folder / "home" / "models" / name).is_dir():
-            return "keeping results"
-        if (self._folder / "home" / "jobs" / name / "run").is_dir():
-            return "moving the model"
-        messages = [event.message for event in self._client.fine_tuning.jobs.list_events(name, limit=20).data]
-        steps = [message for message in messages if message.startswith("Step ")]
-        if not steps:
-            return "before training"
-        done, _, total = steps[0].split()[1].rstrip(":").partition("/")
-        return "judging" if done == total else "training"
 
     def _remember(self, name: str) -> None:
         job = self._client.fine_tuning.jobs.retrieve(name)
@@ -172,7 +169,7 @@ class Ordeal:
         for checkpoint in self._client.fine_tuning.jobs.checkpoints.list(name):
             if not np.isfinite(self._embed(checkpoint.fine_tuned_model_checkpoint)).all():
                 self._blame(f"{checkpoint.fine_tuned_model_checkpoint} gives no vectors")
-        events = stored_events(self._folder / "home", name)
+        events = self._stages.events(name)
         self.found.num_events += len(events)
         self.found.faults += [f"{name}: {fault}" for fault in event_faults(events)]
 
@@ -199,30 +196,26 @@ class Ordeal:
 
 
 def survive(kills: int, draw: random.Random, ordeal: Ordeal, longest: float = 30.0) -> Survival:
-    """Kill `kills` times, each victim in turn, at moments up to `longest` seconds apart, while one job follows another.
+    """Kill `kills` times, the victims in turn, while one job follows another.
 
-    Most moments are short after the last kill, so that all of a worker's life is hit, its beginning too.
+    Every other moment is drawn, up to `longest` seconds after the kill before, mostly short, so that all of a worker's
+    life is hit, its beginning too. The others are aimed at each of `STAGES` in turn: drawn moments nearly all fall into
+    training, which takes longest.
     """
     try:
         for number in range(kills):
             ordeal.keep_busy()
-            until = time.monotonic() + longest * draw.random() ** 2
-            while time.monotonic() < until:
-                time.sleep(0.05)
-                ordeal.keep_busy()
-            ordeal.kill(VICTIMS[number % len(VICTIMS)])
+            if number % 2:
+                ordeal.wait_at(STAGES[number // 2 % len(STAGES)], time.monotonic() + _PATIENCE)
+            else:
+                until = time.monotonic() + longest * draw.random() ** 2
+                while time.monotonic() < until:
+                    time.sleep(0.05)
+                    ordeal.keep_busy()
+            ordeal.kill(VICTIMS[(number // 2 + number // (2 * len(STAGES))) % len(VICTIMS)])  # all with each stage
         return ordeal.finish()
     finally:
         ordeal.end()
-
-
-def stored_events(home: Path, job: str) -> tuple[Event, ...]:
-    """The events of a job as the database has them, oldest first, numbers and all."""
-    database = Database(f"sqlite:///{home / 'vectune.db'}")
-    try:
-        return JobStore(database, ModelRegistry(database, home)).events_since("default", job, 0)
-    finally:
-        database.close()
 
 
 def event_faults(events: Sequence[Event]) -> list[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.functional.job_killing import Ordeal, survive
+from tests.functional.job_stages import MOVING, STAGES, TRAINING
 
-LONG = {"n_epochs": 40, "patience": 1000}
+LONG = {"n_epochs": 20, "patience": 1000}
 
 
 def test_a_job_outlives_server_and_worker(tiny_model_folder: Path, tmp_path: Path) -> None:
@@ -23,13 +24,14 @@ def test_a_job_outlives_server_and_worker(tiny_model_folder: Path, tmp_path: Pat
     finally:
         ordeal.end()
     assert found.faults == []
-    assert [kill.stage for kill in found.kills] == ["training"]
+    assert [kill.stage for kill in found.kills] == [TRAINING]
 
 
 @pytest.mark.slow_kill
 def test_jobs_outlive_fifty_kills(tiny_model_folder: Path, tmp_path: Path) -> None:
-    """Fifty kills at drawn moments: among them some before, in and after training."""
+    """Fifty kills, at drawn moments and at every stage of a job's life; that it is moved takes too short a moment to be
+    sure of it."""
     found = survive(50, random.Random(50), Ordeal(tmp_path, tiny_model_folder, LONG))
     assert found.faults == []
     assert len(found.kills) == 50
-    assert len({kill.stage for kill in found.kills}) > 2
+    assert {kill.stage for kill in found.kills} >= set(STAGES) - {MOVING}
