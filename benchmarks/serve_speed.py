@@ -242,17 +242,22 @@ def as_markdown(found: dict[str, Any]) -> str:
                 f"| {shown} | {clients} | {name} | {side['rate']:,.0f} | {side['p50']:.1f} | {side['p95']:.1f} "
                 f"| {side['p99']:.1f} |"
             )
-    peer = found["ratio_best_peer_64"]
-    told = f"{peer:.1f} times the best peer's" if peer else "no peer started"
+    told = f"{each(found['ratio_bare_64_each'])} times the better plain handler's rate"
+    peer = found["ratio_best_peer_64_each"]
+    told += f", {each(peer)} times the best peer's" if peer else ", and no peer started"
     lines += [
         "",
-        f"At 64 clients, the worse of queries and documents: {found['ratio_bare_64']:.1f} times the better plain "
-        f"handler's rate, {told}. One client's median request takes {found['overhead_ms']:.2f} ms more than the "
-        "encoder alone.",
+        f"At 64 clients: {told}. One client's median request takes {each(found['overhead_ms_each'], 2)} ms more than "
+        f"the encoder alone, which takes {each(found['encoder_ms'])}.",
     ]
     lines += [f"- left out: {why}" for why in found["failed"].values()]
     lines += ["", f"{found['rounds']} rounds of {found['seconds']:.0f} s. Machine: {describe_machine()}."]
     return "\n".join(lines)
+
+
+def each(values: dict[str, float], digits: int = 1) -> str:
+    """Both kinds' values, as in `3.1 (queries) and 2.5 (documents)`."""
+    return " and ".join(f"{value:.{digits}f} ({kind})" for kind, value in values.items())
 
 
 def main() -> None:

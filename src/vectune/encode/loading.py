@@ -18,6 +18,7 @@ from vectune.encode.precision import Precision
 from vectune.encode.resolve import ResolvedModel, resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder, is_static
+from vectune.encode.unpadded import FLASH, wants_flash
 from vectune.errors import ModelError
 
 
@@ -36,7 +37,8 @@ def load_encoder(
     or has no safetensors weights.
     """
     resolved = resolve_model(name)
-    model = load_model(resolved, device, trust_remote_code=trust_remote_code)
+    flash = wants_flash(precision, device)
+    model = load_model(resolved, device, trust_remote_code=trust_remote_code, flash=flash)
     if is_static(model):
         return StaticEncoder(model, name, max_tokens=max_tokens)
     notes = fit_to_decoder(model) if _is_bare(resolved) else []
@@ -46,20 +48,27 @@ def load_encoder(
 
 
 def load_model(
-    resolved: ResolvedModel, device: str | None = None, *, trust_remote_code: bool = False
+    resolved: ResolvedModel, device: str | None = None, *, trust_remote_code: bool = False, flash: bool = False
 ) -> SentenceTransformer:
-    """The sentence-transformers model at a resolved place; its own Python code runs with `trust_remote_code` alone."""
+    """The sentence-transformers model at a resolved place; its own Python code runs with `trust_remote_code` alone.
+
+    With `flash` its attention is flash attention's, unless it is a model that can't do with that.
+    """
     _quiet()
     if not trust_remote_code and resolved.origin != "hub":
         refuse_custom_code(resolved.name, resolved.location)
     # Weights are held in fp32 whatever they were saved in: updates of training vanish in bf16's eight bits.
     options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
+    if flash:
+        options["attn_implementation"] = FLASH
     try:
         return SentenceTransformer(
             resolved.location, device=device, trust_remote_code=trust_remote_code, model_kwargs=options,
             local_files_only=resolved.origin != "hub",
         )  # fmt: skip
     except Exception as error:
+        if flash:
+            return load_model(resolved, device, trust_remote_code=trust_remote_code)
         reason = " ".join(str(error).split())[:300]
         if not trust_remote_code and "trust_remote_code" in reason:
             raise code_not_allowed(resolved.name, "its config names it") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from vectune.encode.encoder import Vectors
 from vectune.encode.precision import Precision, autocast, resolve_precision
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
+from vectune.encode.unpadded import first_position, takes_unpadded, unpadded
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 
@@ -95,15 +97,24 @@ class SentenceEncoder:
 
     def forward(self, tokens: Tokens, rows: Indices) -> Tensor:
         """Vectors of the texts at `rows` in one pass, [len(rows), dim], L2 norm 1; keeps gradients when they are on."""
-        ids, mask = tokens.padded(rows, int(self.model.tokenizer.pad_token_id or 0))
-        features: dict[str, Any] = {
-            "input_ids": torch.from_numpy(ids).to(self.device),
-            "attention_mask": torch.from_numpy(mask).to(self.device),
-        }
+        features = self._features(tokens, rows)
         if len(rows) and tokens.prompt_lengths[rows[0]]:
             features["prompt_length"] = int(tokens.prompt_lengths[rows[0]])
         embedding: Tensor = self.model(features)["sentence_embedding"]
         return F.normalize(embedding.float(), dim=-1)
+
+    def _features(self, tokens: Tokens, rows: Indices) -> dict[str, Any]:
+        if len(rows) and takes_unpadded(self.model):
+            return unpadded(tokens, rows, self._first_position, self.device)
+        ids, mask = tokens.padded(rows, int(self.model.tokenizer.pad_token_id or 0))
+        return {
+            "input_ids": torch.from_numpy(ids).to(self.device),
+            "attention_mask": torch.from_numpy(mask).to(self.device),
+        }
+
+    @cached_property
+    def _first_position(self) -> int:
+        return first_position(self.model)
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut, special tokens included: int64 [len(texts)]."""

@@ -11,7 +11,8 @@ from sentence_transformers import SentenceTransformer
 
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import TuneConfig
-from vectune.encode.loading import load_encoder
+from vectune.encode.loading import load_encoder, load_model
+from vectune.encode.resolve import resolve_model
 from vectune.workflows.tune import tune
 
 
@@ -50,3 +51,9 @@ def test_training_moves_weights_saved_in_two_bytes(half: Path, tmp_path: Path) -
     assert all(tensor.dtype == torch.float32 for tensor in norms.values())
     moved = [bool((tensor != known[name].float()).any()) for name, tensor in norms.items()]
     assert any(moved)
+
+
+def test_a_model_without_flash_attention_is_loaded_with_torchs(tiny_model_folder: Path) -> None:
+    """No package for it can be had here, as with models that bring attention of their own."""
+    model = load_model(resolve_model(str(tiny_model_folder)), "cpu", flash=True)
+    assert model[0].model.config._attn_implementation == "sdpa"
