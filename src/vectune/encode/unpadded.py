@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from transformers.utils import is_flash_attn_2_available
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from vectune.encode.precision import Precision, resolve_precision
 from vectune.encode.tokens import Indices, Tokens
