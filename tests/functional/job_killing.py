@@ -31,6 +31,7 @@ _OVER = ("succeeded", "failed", "cancelled")
 _ONCE = ("Files validated", "Fine-tuning job started", f"Read {ROWS} rows", "Split: ", "Verdict: ", "The job has succ")
 _PATIENCE = 240.0
 _LOOK_SECONDS = 0.25
+_LONGEST_WAIT = 120.0
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def survive(kills: int, draw: random.Random, ordeal: Ordeal, longest: float = 30
         for number in range(kills):
             ordeal.keep_busy()
             if number % 2:
-                ordeal.wait_at(STAGES[number // 2 % len(STAGES)], time.monotonic() + _PATIENCE)
+                ordeal.wait_at(STAGES[number // 2 % len(STAGES)], time.monotonic() + _LONGEST_WAIT)
             else:
                 until = time.monotonic() + longest * draw.random() ** 2
                 while time.monotonic() < until:
