@@ -73,7 +73,7 @@ def as_markdown(found: dict[str, list[dict[str, Any]]]) -> str:
             cells.append(f"{statistics.median(errors):+.0f}" if errors else "nothing told")
         lines.append(f"| {method} | {seconds:.0f} | {' | '.join(cells)} |")
     rounds = len(next(iter(found.values())))
-    lines += ["", f"{rounds} jobs of each method. + means that it was done sooner than was told.", ""]
+    lines += ["", f"{rounds} {'job' if rounds == 1 else 'jobs'} of each method. + means that it was done sooner than was told.", ""]
     return "\n".join([*lines, f"Machine: {describe_machine()}."])
 
 
