@@ -65,15 +65,16 @@ def as_markdown(found: dict[str, list[dict[str, Any]]]) -> str:
     """One row for each method, medians of its jobs."""
     heads = " | ".join(f"at {share:.0%}, error %" for share in SHARES)
     lines = [f"| method | median s | {heads} |", f"| --- | --: | {' | '.join('--:' for _ in SHARES)} |"]
-    for method, jobs in found.items():
-        seconds = statistics.median(job["seconds"] for job in jobs)
+    for method, ended in found.items():
+        seconds = statistics.median(job["seconds"] for job in ended)
         cells = []
         for share in SHARES:
-            errors = [one for job in jobs if (one := error(job["at"][share])) is not None]
+            errors = [one for job in ended if (one := error(job["at"][share])) is not None]
             cells.append(f"{statistics.median(errors):+.0f}" if errors else "nothing told")
         lines.append(f"| {method} | {seconds:.0f} | {' | '.join(cells)} |")
     rounds = len(next(iter(found.values())))
-    lines += ["", f"{rounds} {'job' if rounds == 1 else 'jobs'} of each method. + means that it was done sooner than was told.", ""]
+    jobs = "1 job" if rounds == 1 else f"{rounds} jobs"
+    lines += ["", f"{jobs} of each method. + means that it was done sooner than was told.", ""]
     return "\n".join([*lines, f"Machine: {describe_machine()}."])
 
 
