@@ -48,7 +48,13 @@ def measure(batch: int, tokens: int, steps: int, precision: str) -> dict[str, ob
     config = TrainConfig(precision=precision, max_tokens=tokens)
     recipe = Recipe("info_nce", epochs=steps, batch_size=batch, learning_rate=5e-5)
     started = time.perf_counter()
-    trained = Trainer(load_encoder(BASE), training_rows(data, config, recipe), config, recipe, Surroundings()).run()
+    trained = Trainer(
+        load_encoder(BASE, flash=precision != "fp32"),
+        training_rows(data, config, recipe),
+        config,
+        recipe,
+        Surroundings(),
+    ).run()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
     return {
         "batch": batch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -34,4 +35,12 @@ def save_tiny_decoder(folder: Path, *, side: str = "right", padding: bool = True
         num_key_value_heads=1, max_position_embeddings=64, pad_token_id=0, eos_token_id=2, bos_token_id=None,
     )  # fmt: skip
     LlamaModel(config).save_pretrained(folder)
+    return folder
+
+
+def with_chat_template(folder: Path) -> Path:
+    """The same folder, its tokenizer now one that puts messages between words of its own."""
+    file = folder / "tokenizer_config.json"
+    template = "{% for message in messages %}red1 {{ message['content'] }} red2{% endfor %}"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": template}))
     return folder

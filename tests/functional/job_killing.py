@@ -67,9 +67,12 @@ class Ordeal:
         self._stages = Stages(folder / "home")
 
     def kill(self, victim: str) -> None:
-        """Kill the worker, the server or both, and start a server where there is none left."""
+        """Kill the worker, the server or both, and start a server where there is none left; where no worker is to be
+        killed, the server is."""
         name = self.found.jobs[-1]
         workers = self._service.workers()
+        if victim == "worker" and not workers:
+            victim = "server"
         self._pids.update(workers)
         if victim in ("worker", "both"):
             for pid in workers:
@@ -112,8 +115,17 @@ class Ordeal:
         return max((step_of(event) for event in self._stages.events(self.found.jobs[-1])), default=-1)
 
     def finish(self) -> Survival:
-        """Let every job come to its end, end the server, and say all that is not as it must be."""
+        """Let every job come to its end, end the server, and say all that is not as it must be.
+
+        Another server is started before that: it reads the models that the one before may have held in memory.
+        """
         self.wait_for(lambda: all(self._status(name) in _OVER for name in self.found.jobs))
+        for name in self.found.jobs:
+            if self._status(name) == "succeeded" and name not in self._vectors:
+                self._remember(name)
+        self._pids.update(self._service.workers())
+        self._service.end()
+        self._start()
         for name in self.found.jobs:
             self._look_at(name)
         self._look_at_files()
@@ -163,8 +175,6 @@ class Ordeal:
         if job.status != "succeeded":
             self._blame(f"{name} {job.status}: {job.error and job.error.message}")
             return
-        if name not in self._vectors:
-            self._remember(name)
         if not np.array_equal(self._embed(name), self._vectors[name]):
             self._blame(f"{name} embeds otherwise than when it had succeeded")
         for checkpoint in self._client.fine_tuning.jobs.checkpoints.list(name):
@@ -213,7 +223,7 @@ def survive(kills: int, draw: random.Random, ordeal: Ordeal, longest: float = 30
                 while time.monotonic() < until:
                     time.sleep(0.05)
                     ordeal.keep_busy()
-            ordeal.kill(VICTIMS[(number // 2 + number // (2 * len(STAGES))) % len(VICTIMS)])  # all with each stage
+            ordeal.kill(VICTIMS[(number // 2 + number // (2 * len(STAGES))) % len(VICTIMS)])  # not one with each stage
         return ordeal.finish()
     finally:
         ordeal.end()

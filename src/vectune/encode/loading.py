@@ -29,15 +29,17 @@ def load_encoder(
     max_tokens: int | None = None,
     device: str | None = None,
     trust_remote_code: bool = False,
+    flash: bool = True,
 ) -> SentenceEncoder:
     """The model called `name` (a path, a run folder, a cached, packaged or hub name), ready to encode.
 
     `device` is a torch device; by default CUDA where there is one, else the CPU. With `trust_remote_code` the model's
-    own Python code may run. Raises ModelError when the model can't be found or loaded, needs code that is not trusted,
-    or has no safetensors weights.
+    own Python code may run. Without `flash` its attention is torch's even where flash attention is to be had: for who
+    runs the model in fp32, which flash attention can't. Raises ModelError when the model can't be found or loaded,
+    needs code that is not trusted, or has no safetensors weights.
     """
     resolved = resolve_model(name)
-    flash = wants_flash(precision, device)
+    flash = flash and wants_flash(precision, device)
     model = load_model(resolved, device, trust_remote_code=trust_remote_code, flash=flash)
     if is_static(model):
         return StaticEncoder(model, name, max_tokens=max_tokens)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from vectune.encode.encoder import Vectors
 from vectune.encode.precision import Precision, autocast, resolve_precision
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
-from vectune.encode.unpadded import first_position, takes_unpadded, unpadded
+from vectune.encode.unpadded import apart, first_position, takes_unpadded, unpadded
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 
@@ -104,7 +104,7 @@ class SentenceEncoder:
         return F.normalize(embedding.float(), dim=-1)
 
     def _features(self, tokens: Tokens, rows: Indices) -> dict[str, Any]:
-        if len(rows) and takes_unpadded(self.model):
+        if len(rows) and takes_unpadded(self.model, tokens, rows):
             return unpadded(tokens, rows, self._first_position, self.device)
         ids, mask = tokens.padded(rows, int(self.model.tokenizer.pad_token_id or 0))
         return {
@@ -143,6 +143,9 @@ class SentenceEncoder:
         for start in range(0, len(texts), _MESSAGE_BLOCK):
             block = list(texts[start : start + _MESSAGE_BLOCK])
             features = self.model.preprocess(block, prompt=prompt or None, max_length=limit)
+            if "cu_seq_lens_q" in features:
+                lists += apart(features)
+                continue
             real = features["attention_mask"].bool()
             lists += [row[kept].tolist() for row, kept in zip(features["input_ids"], real, strict=True)]
         return lists

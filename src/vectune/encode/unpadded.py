@@ -6,6 +6,7 @@ models can do so, and how the vectors of such a batch are pooled, sentence-trans
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from vectune.encode.precision import Precision, resolve_precision
 from vectune.encode.tokens import Indices, Tokens
 
 FLASH = "flash_attention_2"
+_OLDEST = (8, 0)
+"""The compute capability from which on there is a kernel for it (Ampere); older GPUs only emulate bf16."""
 
 
 def wants_flash(precision: Precision, device: str | None) -> bool:
@@ -25,17 +28,25 @@ def wants_flash(precision: Precision, device: str | None) -> bool:
     `device` is a torch device; None stands for the one that models are loaded to by default.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return place.type == "cuda" and resolve_precision(precision, place) == "bf16" and is_flash_attn_2_available()
+    if place.type != "cuda" or resolve_precision(precision, place) != "bf16" or not is_flash_attn_2_available():
+        return False
+    return torch.cuda.get_device_capability(place) >= _OLDEST
 
 
-def takes_unpadded(model: SentenceTransformer) -> bool:
-    """Whether the model was loaded so that texts need no padding."""
-    return bool(getattr(model[0], "can_flatten_inputs", False))
+def takes_unpadded(model: SentenceTransformer, tokens: Tokens, rows: Indices) -> bool:
+    """Whether the model was loaded so that the texts at `rows` need no padding: none of them may be without tokens."""
+    return bool(getattr(model[0], "can_flatten_inputs", False)) and int(tokens.lengths[rows].min(initial=1)) > 0
 
 
 def first_position(model: SentenceTransformer) -> int:
     """The number of a text's first position: 0, but for models that count from their padding on, as RoBERTa's do."""
-    return int(model.preprocess([""])["position_ids"].min())
+    return int(model.preprocess(["a"])["position_ids"].min())  # nothing at all may have no tokens
+
+
+def apart(features: dict[str, Any]) -> list[list[int]]:
+    """The token ids of each text in features that the library made without padding."""
+    ids, starts = features["input_ids"][0].tolist(), features["cu_seq_lens_q"].tolist()
+    return [ids[begin:end] for begin, end in pairwise(starts)]
 
 
 def unpadded(tokens: Tokens, rows: Indices, first: int, device: torch.device) -> dict[str, Any]:

@@ -173,7 +173,8 @@ def _opened(config: TuneConfig, folder: Path) -> tuple[SentenceEncoder | Adapter
         base = open_adapter_base(config, folder)
         return base, base.dim
     refuse_for_weights(config)
-    encoder = load_encoder(config.base, trust_remote_code=config.trust_remote_code)
+    flash = config.train.precision != "fp32"
+    encoder = load_encoder(config.base, trust_remote_code=config.trust_remote_code, flash=flash)
     return encoder, choose_method(config.train).dim(encoder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer, BertConfig, GPT2Config, LlamaConfig, Qwen2Config, T5Config
 
-from tests.fakes.tiny_decoder import save_tiny_decoder
+from tests.fakes.tiny_decoder import save_tiny_decoder, with_chat_template
 from tests.fakes.tiny_model import WORDS
 from vectune.encode.decoder import is_decoder
 from vectune.encode.loading import load_encoder, save_model
@@ -59,16 +58,9 @@ def test_missing_padding_token_is_filled_in(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.encode(TEXTS), encoder.encode(TEXTS), atol=1e-5)
 
 
-def _with_chat_template(folder: Path) -> Path:
-    file = folder / "tokenizer_config.json"
-    template = "{% for message in messages %}red1 {{ message['content'] }} red2{% endfor %}"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": template}))
-    return folder
-
-
 def test_chat_template_of_a_plain_decoder_is_left_out(tmp_path: Path) -> None:
     """Texts are read as they are, in training, in judging, and by whoever loads the saved model."""
-    folder = _with_chat_template(save_tiny_decoder(tmp_path / "decoder"))
+    folder = with_chat_template(save_tiny_decoder(tmp_path / "decoder"))
     encoder = load_encoder(str(folder), precision="fp32")
     assert any("chat template" in note for note in encoder.notes)
     save_model(encoder.model, tmp_path / "saved")
@@ -79,7 +71,7 @@ def test_chat_template_of_a_plain_decoder_is_left_out(tmp_path: Path) -> None:
 
 def test_model_saved_with_its_chat_template_keeps_it(tmp_path: Path) -> None:
     """A model that sentence-transformers saved as one that renders messages is encoded with the template."""
-    folder = _with_chat_template(save_tiny_decoder(tmp_path / "decoder"))
+    folder = with_chat_template(save_tiny_decoder(tmp_path / "decoder"))
     SentenceTransformer(str(folder), device="cpu").save_pretrained(str(tmp_path / "saved"), create_model_card=False)
     encoder = load_encoder(str(tmp_path / "saved"), precision="fp32")
     expected = encoder.model.encode(TEXTS, normalize_embeddings=True)
