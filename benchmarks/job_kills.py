@@ -1,7 +1,7 @@
 """Jobs of a live service under `kill -9`: `python benchmarks/job_kills.py [--kills N] [--quick] [--json]`.
 
 `vectune serve` runs one job after another on a small random model. Its worker, the server and both are killed in turn,
-half of the times at drawn moments and half where a job stands at each stage of its life in turn, and a server is
+half of the times at drawn moments and half aimed at each stage of a job's life in turn, and a server is
 started where there is none left, until `--kills` kills were made. Then every job must
 have succeeded, its events be numbered without a gap or a double, every file have the bytes it had, every model embed as
 before, and no worker be left over. `--quick` makes six kills and writes no section.

@@ -223,7 +223,7 @@ def survive(kills: int, draw: random.Random, ordeal: Ordeal, longest: float = 30
                 while time.monotonic() < until:
                     time.sleep(0.05)
                     ordeal.keep_busy()
-            ordeal.kill(VICTIMS[(number // 2 + number // (2 * len(STAGES))) % len(VICTIMS)])  # not one with each stage
+            ordeal.kill(VICTIMS[(number // 2 + number // (2 * len(STAGES))) % len(VICTIMS)])  # each time another
         return ordeal.finish()
     finally:
         ordeal.end()

@@ -40,7 +40,7 @@ def takes_unpadded(model: SentenceTransformer, tokens: Tokens, rows: Indices) ->
 
 def first_position(model: SentenceTransformer) -> int:
     """The number of a text's first position: 0, but for models that count from their padding on, as RoBERTa's do."""
-    return int(model.preprocess(["a"])["position_ids"].min())  # nothing at all may have no tokens
+    return int(model.preprocess(["a"])["position_ids"].min())  # an empty text may have no tokens
 
 
 def apart(features: dict[str, Any]) -> list[list[int]]:

@@ -193,13 +193,14 @@ def test_a_gpu_has_it_in_bf16_where_it_is_installed(
 def test_a_base_that_is_trained_in_fp32_is_loaded_without(
     monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path, tmp_path: Path, training: str, wanted: bool
 ) -> None:
-    """Its kernel can't do with fp32. What is asked for is looked at where a model is read, as there is no GPU."""
+    """Flash attention's kernel can't do with fp32."""
     asked: list[bool] = []
 
     def load(resolved: ResolvedModel, device: str | None, *, trust_remote_code: bool, flash: bool) -> Any:
         asked.append(flash)
         return load_model(resolved, device, trust_remote_code=trust_remote_code)
 
+    # without a GPU flash attention is never wanted and never loaded: only what is asked for can be seen
     monkeypatch.setattr("vectune.encode.loading.wants_flash", lambda *_: True)
     monkeypatch.setattr("vectune.encode.loading.load_model", load)
     rows = write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(60))
