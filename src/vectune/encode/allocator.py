@@ -1,7 +1,9 @@
 """glibc's allocator, told to keep large blocks.
 
 By default glibc maps each block above 128 KiB freshly and gives it back on free, so that every large activation costs
-page faults again; with the thresholds raised the same pages are reused. Other C libraries are left alone.
+page faults again; with the thresholds raised the same pages are reused. It also keeps an arena a thread, and gives the
+memory of all but the first back: the thread of the backward pass is to take what the forward pass has left, so one
+arena serves all. Other C libraries are left alone.
 """
 
 from __future__ import annotations
@@ -12,15 +14,22 @@ import platform
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 _LARGEST_INT = 2**31 - 1
+_NEVER = -1  # the largest number would be 2 GiB, and a step's activations may be more
 _TOP_PAD_BYTES = 64 * 2**20
 
 
 def keep_large_blocks() -> bool:
-    """Ask glibc to reuse freed blocks instead of returning them to the kernel; False where there is no glibc."""
+    """Ask glibc to reuse freed blocks instead of returning them to the kernel; False where there is no glibc.
+
+    Threads that have an arena of their own already keep it.
+    """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = ((_M_MMAP_THRESHOLD, _LARGEST_INT), (_M_TRIM_THRESHOLD, _LARGEST_INT), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    settings = (
+        (_M_MMAP_THRESHOLD, _LARGEST_INT), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES), (_M_ARENA_MAX, 1)
+    )  # fmt: skip
     accepted = [mallopt(option, value) == 1 for option, value in settings]
     return all(accepted)

@@ -38,7 +38,7 @@ class MatrixAttention(torch.autograd.Function):
         keys, values = _filled_up(k), _filled_up(v)
         scores = torch.bmm(flat, keys.transpose(1, 2))
         _hide(scores.view(texts, heads, length, -1), hidden)
-        probabilities = torch.softmax(scores, dim=-1)
+        probabilities = torch._softmax(scores, -1, False, out=scores)  # in place: other memory would be cold
         ctx.save_for_backward(flat, keys, values, probabilities)
         ctx.scale = scale
         ctx.shape = q.shape
@@ -52,7 +52,9 @@ class MatrixAttention(torch.autograd.Function):
         gradient = gradients[0].reshape(texts * heads, length, size)
         of_values = torch.bmm(probabilities.transpose(1, 2), gradient)
         of_probabilities = torch.bmm(gradient, v.transpose(1, 2))
-        of_scores = torch._softmax_backward_data(of_probabilities, probabilities, -1, probabilities.dtype)
+        of_scores = torch._softmax_backward_data(
+            of_probabilities, probabilities, -1, probabilities.dtype, grad_input=of_probabilities
+        )
         of_keys = torch.bmm(of_scores.transpose(1, 2), q)
         of_queries = torch.bmm(of_scores, k).mul_(ctx.scale)
         of_keys, of_values = (part.view(texts, heads, -1, size)[:, :, :length] for part in (of_keys, of_values))

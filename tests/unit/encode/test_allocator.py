@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import resource
 import subprocess
 import sys
 
@@ -22,3 +23,37 @@ def test_glibc_takes_the_settings() -> None:
     program = "from vectune.encode.allocator import keep_large_blocks; print(keep_large_blocks())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == str(platform.libc_ver()[0] == "glibc")
+
+
+_THREADS_TAKE_TURNS = """
+import resource
+from threading import Thread
+from vectune.encode.allocator import keep_large_blocks
+
+faults = []
+
+def use():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = bytearray(100 << 20)
+    block[::4096] = bytes(len(block) // 4096)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+keep_large_blocks()
+for _ in range(3):
+    thread = Thread(target=use)
+    thread.start()
+    thread.join()
+print(*faults)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_one_thread_takes_the_pages_that_another_has_left() -> None:
+    """A large block costs page faults once in a process, whichever thread asks for it next."""
+    done = subprocess.run(
+        [sys.executable, "-c", _THREADS_TAKE_TURNS], capture_output=True, text=True, check=True, timeout=60
+    )
+    first, *later = map(int, done.stdout.split())
+    pages = (100 << 20) // resource.getpagesize()
+    assert first >= pages // 512  # all pages, or as many huge ones
+    assert max(later) < pages // 512
