@@ -12,6 +12,7 @@ from typing import Any
 from vectune.config.vectors import EncodePrecision
 from vectune.encode.backends.cores import usable_cores
 from vectune.encode.backends.graph_encoder import Batch
+from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import Manifest
 from vectune.encode.export.openvino_library import load_openvino
@@ -40,7 +41,9 @@ class OpenvinoSession:
                 "INFERENCE_NUM_THREADS": self.workers,
                 "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_KERNELS,
             }
-            self._compiled = core.compile_model(folder / manifest.file, "CPU", settings)
+            model = core.read_model(folder / manifest.file)
+            rewrite(model)
+            self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(

@@ -1,0 +1,76 @@
+"""A graph as OpenVINO's CPU plugin runs it soonest; files stay as exporters write them, readable by any version.
+
+What it saves: "Tried for batches", docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vectune.encode.export.openvino_library import load_openvino
+
+_ATTENTION = "ScaledDotProductAttention"
+_INPUTS_WITH_SCALE = 5
+_MASK = 3
+_HIDDEN = np.float32(-1e30)  # probability 0, finite in bf16 too: a row with nothing but hidden keys is no NaN
+_LARGEST_TABLE = 2**24
+"""Values of a table that is kept in fp32, which takes twice the memory of fp16: 64 MiB at most."""
+
+
+def rewrite(model: Any) -> None:
+    """Change the `openvino.Model` in place; the vectors stay the same but for rounding."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == _ATTENTION:
+            _spell_out(node)
+        elif node.get_type_name() == "Gather":
+            _widen(node)
+    model.validate_nodes_and_infer_types()
+
+
+def _spell_out(node: Any) -> None:
+    """Attention as softmax(q scale k^T + mask) v with the keys transposed by the product itself.
+
+    The plugin takes the single node apart too, but transposes the keys in memory first. Causal attention is left.
+    """
+    ops = _operations()
+    query, key, value = (node.input_value(place) for place in range(3))
+    width = query.get_partial_shape()[-1]
+    if node.get_attributes()["causal"] or not width.is_static or not _is_fp32(query):
+        return
+    given = node.get_input_size() == _INPUTS_WITH_SCALE
+    scale = node.input_value(4) if given else ops.constant(np.float32(1 / math.sqrt(width.get_length())))
+    scores = ops.matmul(ops.multiply(query, scale), key, False, True)
+    if node.get_input_size() > _MASK:
+        mask = node.input_value(_MASK)
+        if mask.get_element_type().get_type_name() == "boolean":
+            mask = ops.select(mask, ops.constant(np.float32(0)), ops.constant(_HIDDEN))
+        scores = ops.add(scores, mask)
+    attended = ops.matmul(ops.softmax(scores, -1), value, False, False)
+    attended.set_friendly_name(node.get_friendly_name())
+    node.output(0).replace(attended.output(0))
+
+
+def _widen(node: Any) -> None:
+    """A table that is kept in fp16 as fp32: the plugin looks rows of fp16 up by its slowest code."""
+    widened = node.input_value(0).get_node()
+    if widened.get_type_name() != "Convert" or not _is_fp32(widened.output(0)):
+        return
+    table = widened.input_value(0).get_node()
+    if table.get_type_name() != "Constant" or math.prod(table.get_output_shape(0)) > _LARGEST_TABLE:
+        return
+    values = table.get_data().astype(np.float32)
+    node.input(0).replace_source_output(_operations().constant(values).output(0))
+
+
+def _is_fp32(output: Any) -> bool:
+    return bool(output.get_element_type().get_type_name() == "f32")
+
+
+def _operations() -> Any:
+    load_openvino()
+    from openvino import opset13
+
+    return opset13
