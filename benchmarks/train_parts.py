@@ -53,7 +53,7 @@ def _small_blocks() -> None:
     """glibc as it comes: large blocks go back to the kernel."""
     import vectune.encode.allocator as allocator
 
-    allocator.keep_large_blocks = lambda: False
+    allocator.keep_large_blocks = lambda **_: False
 
 
 def _micro_batches(tokens: int) -> Callable[[], None]:

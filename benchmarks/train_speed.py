@@ -92,7 +92,7 @@ def time_vectune(pairs: list[tuple[str, str]], steps: int, precision: str) -> li
     from vectune.train.recipe import Recipe
     from vectune.train.rows import training_rows
 
-    allocator.keep_large_blocks()
+    allocator.keep_large_blocks(one_arena=True)
     config = TrainConfig(precision=precision, max_tokens=MAX_TOKENS, symmetric=False)
     recipe = Recipe("info_nce", epochs=1, batch_size=BATCH, learning_rate=5e-5)
     ends: list[float] = []

@@ -2,8 +2,7 @@
 
 By default glibc maps each block above 128 KiB freshly and gives it back on free, so that every large activation costs
 page faults again; with the thresholds raised the same pages are reused. It also keeps an arena a thread, and gives the
-memory of all but the first back: the thread of the backward pass is to take what the forward pass has left, so one
-arena serves all. Other C libraries are left alone.
+memory of all but the first back. Other C libraries are left alone.
 """
 
 from __future__ import annotations
@@ -20,16 +19,18 @@ _NEVER = -1  # the largest number would be 2 GiB, and a step's activations may b
 _TOP_PAD_BYTES = 64 * 2**20
 
 
-def keep_large_blocks() -> bool:
+def keep_large_blocks(*, one_arena: bool = False) -> bool:
     """Ask glibc to reuse freed blocks instead of returning them to the kernel; False where there is no glibc.
 
-    Threads that have an arena of their own already keep it.
+    With `one_arena` no further arena is made, so that the thread of a backward pass takes the pages that the forward
+    pass has left. Arenas that are there already stay, and glibc may give them to new threads: the sooner it is asked,
+    the better. Threads wait for each other while they allocate, which training does seldom.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = (
-        (_M_MMAP_THRESHOLD, _LARGEST_INT), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES), (_M_ARENA_MAX, 1)
-    )  # fmt: skip
+    settings = [(_M_MMAP_THRESHOLD, _LARGEST_INT), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES)]
+    if one_arena:
+        settings.append((_M_ARENA_MAX, 1))
     accepted = [mallopt(option, value) == 1 for option, value in settings]
     return all(accepted)

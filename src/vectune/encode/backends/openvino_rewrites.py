@@ -13,11 +13,10 @@ import numpy as np
 from vectune.encode.export.openvino_library import load_openvino
 
 _ATTENTION = "ScaledDotProductAttention"
-_INPUTS_WITH_SCALE = 5
-_MASK = 3
+_MASK, _SCALE = 3, 4  # places of these inputs, where they are there
 _HIDDEN = np.float32(-1e30)  # probability 0, finite in bf16 too: a row with nothing but hidden keys is no NaN
 _LARGEST_TABLE = 2**24
-"""Values of a table that is kept in fp32, which takes twice the memory of fp16: 64 MiB at most."""
+"""Most values of a table that is kept in fp32, 64 MiB each; that is twice what it takes in fp16."""
 
 
 def rewrite(model: Any) -> None:
@@ -33,19 +32,22 @@ def rewrite(model: Any) -> None:
 def _spell_out(node: Any) -> None:
     """Attention as softmax(q scale k^T + mask) v with the keys transposed by the product itself.
 
-    The plugin takes the single node apart too, but transposes the keys in memory first. Causal attention is left.
+    The plugin takes the single node apart too, but transposes the keys in memory first. Causal attention is left, and
+    what has inputs beyond the scale.
     """
     ops = _operations()
     query, key, value = (node.input_value(place) for place in range(3))
-    width = query.get_partial_shape()[-1]
-    if node.get_attributes()["causal"] or not width.is_static or not _is_fp32(query):
+    num_inputs, shape = node.get_input_size(), query.get_partial_shape()
+    if node.get_attributes()["causal"] or num_inputs > _SCALE + 1 or not _is(query, "f32"):
         return
-    given = node.get_input_size() == _INPUTS_WITH_SCALE
-    scale = node.input_value(4) if given else ops.constant(np.float32(1 / math.sqrt(width.get_length())))
+    if shape.rank.is_dynamic or shape[-1].is_dynamic:
+        return
+    given = num_inputs > _SCALE
+    scale = node.input_value(_SCALE) if given else ops.constant(np.float32(1 / math.sqrt(shape[-1].get_length())))
     scores = ops.matmul(ops.multiply(query, scale), key, False, True)
-    if node.get_input_size() > _MASK:
+    if num_inputs > _MASK:
         mask = node.input_value(_MASK)
-        if mask.get_element_type().get_type_name() == "boolean":
+        if _is(mask, "boolean"):
             mask = ops.select(mask, ops.constant(np.float32(0)), ops.constant(_HIDDEN))
         scores = ops.add(scores, mask)
     attended = ops.matmul(ops.softmax(scores, -1), value, False, False)
@@ -56,17 +58,19 @@ def _spell_out(node: Any) -> None:
 def _widen(node: Any) -> None:
     """A table that is kept in fp16 as fp32: the plugin looks rows of fp16 up by its slowest code."""
     widened = node.input_value(0).get_node()
-    if widened.get_type_name() != "Convert" or not _is_fp32(widened.output(0)):
+    if widened.get_type_name() != "Convert" or not _is(widened.output(0), "f32"):
         return
     table = widened.input_value(0).get_node()
-    if table.get_type_name() != "Constant" or math.prod(table.get_output_shape(0)) > _LARGEST_TABLE:
+    if table.get_type_name() != "Constant" or not _is(table.output(0), "f16"):
+        return
+    if math.prod(table.get_output_shape(0)) > _LARGEST_TABLE:
         return
     values = table.get_data().astype(np.float32)
     node.input(0).replace_source_output(_operations().constant(values).output(0))
 
 
-def _is_fp32(output: Any) -> bool:
-    return bool(output.get_element_type().get_type_name() == "f32")
+def _is(output: Any, kind: str) -> bool:
+    return bool(output.get_element_type().get_type_name() == kind)
 
 
 def _operations() -> Any:

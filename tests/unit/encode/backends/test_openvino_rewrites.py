@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vectune.encode.backends import openvino_rewrites
+from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.export.manifest import read_manifest
 from vectune.encode.export.openvino_library import load_openvino
@@ -25,6 +26,14 @@ def _run(model: Any, *inputs: NDArray[Any]) -> NDArray[np.float32]:
 
 def _kinds(model: Any) -> list[str]:
     return [node.get_type_name() for node in model.get_ordered_ops()]
+
+
+def _widened_tables(model: Any) -> list[Any]:
+    lookups = [node for node in model.get_ordered_ops() if node.get_type_name() == "Gather"]
+    tables = [node.input_value(0).get_node() for node in lookups]
+    return [
+        table for table in tables if table.get_type_name() == "Convert" and table.get_output_element_type(0).is_real()
+    ]
 
 
 def _attention(mask: str, *, scaled: bool, causal: bool = False, kind: str = "float32") -> Any:
@@ -112,6 +121,51 @@ def test_exports_are_rewritten(exported: dict[str, Path], form: str) -> None:
     folder = exported[form]
     model = load_openvino().Core().read_model(folder / read_manifest(folder).file)
     before = _kinds(model)
-    rewrite(model)
     assert "ScaledDotProductAttention" in before
+    assert _widened_tables(model)
+    rewrite(model)
     assert "ScaledDotProductAttention" not in _kinds(model)
+    assert not _widened_tables(model)
+
+
+def test_a_session_runs_the_rewritten_graph(exported: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph of the file is not what is compiled; what the plugin makes of it can't be told apart, so we listen."""
+    rewritten: list[Any] = []
+
+    def listen(model: Any) -> None:
+        rewrite(model)
+        rewritten.append(_kinds(model))
+
+    monkeypatch.setattr("vectune.encode.backends.openvino.rewrite", listen)
+    OpenvinoSession(exported["openvino"], read_manifest(exported["openvino"]))
+    assert len(rewritten) == 1
+    assert "ScaledDotProductAttention" not in rewritten[0]
+
+
+def test_other_types_of_tables_are_left() -> None:
+    """The bytes of bf16 are no numbers to numpy: such a table stays as it is."""
+    openvino = load_openvino()
+    from openvino import opset13 as ops
+
+    numbers = np.arange(24, dtype=np.float32).reshape(8, 3)
+    table = openvino.op.Constant(openvino.Type.bf16, openvino.Shape([8, 3]), numbers.ravel().tolist())
+    ids = ops.parameter([-1, -1], openvino.Type.i64, "ids")
+    model = openvino.Model([ops.gather(ops.convert(table, "f32"), ids, ops.constant(0))], [ids], "lookup")
+    rewrite(model)
+    assert np.array_equal(_run(model, np.array([[1, 7]]))[0], numbers[[1, 7]])
+
+
+def test_attention_with_a_sink_is_left() -> None:
+    """A sixth input changes what attention is; it is not for us to drop it."""
+    openvino = load_openvino()
+    from openvino import opset13 as ops
+    from openvino.utils.node_factory import NodeFactory
+
+    inputs = [ops.parameter([-1, HEADS, -1, WIDTH], openvino.Type.f32, name) for name in "qkv"]
+    more = [ops.constant(np.float32(0)), ops.constant(np.float32(0.3))]
+    sink = ops.constant(np.ones((1, HEADS, 1, 1), dtype=np.float32))
+    given = [one.output(0) for one in (*inputs, *more, sink)]
+    attended = NodeFactory("opset13").create("ScaledDotProductAttention", given, {"causal": False})
+    model = openvino.Model([attended], inputs, "attention")
+    rewrite(model)
+    assert "ScaledDotProductAttention" in _kinds(model)
