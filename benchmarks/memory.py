@@ -40,7 +40,7 @@ def measure(batch: int, tokens: int, steps: int, precision: str) -> dict[str, ob
     from vectune.train.recipe import Recipe
     from vectune.train.rows import training_rows
 
-    keep_large_blocks(one_arena=True)
+    keep_large_blocks()
     texts = pairs(batch, tokens)
     queries = {f"q{i}": query for i, (query, _) in enumerate(texts)}
     corpus = {f"d{i}": document for i, (_, document) in enumerate(texts)}

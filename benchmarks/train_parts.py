@@ -53,15 +53,7 @@ def _small_blocks() -> None:
     """glibc as it comes: large blocks go back to the kernel."""
     import vectune.encode.allocator as allocator
 
-    allocator.keep_large_blocks = lambda **_: False
-
-
-def _further_arenas() -> None:
-    """Memory of the backward pass in an arena of its own."""
-    import vectune.encode.allocator as allocator
-
-    keep = allocator.keep_large_blocks
-    allocator.keep_large_blocks = lambda **_: keep()
+    allocator.keep_large_blocks = lambda: False
 
 
 def _micro_batches(tokens: int) -> Callable[[], None]:
@@ -118,7 +110,6 @@ PARTS: dict[str, Callable[[], None]] = {
     "dense word-embedding gradient": _dense_tables,
     "sparse gradients left to autograd": _rows_left_to_autograd,
     "mallopt left alone": _small_blocks,
-    "further arenas": _further_arenas,
     "micro-batches as full as they get": _full_micro_batches,
     "no room for eight long texts": _nothing_for_few,
     "micro-batches of 512 tokens": _micro_batches(512),

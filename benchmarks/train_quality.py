@@ -72,7 +72,7 @@ def train_ours(splits: Any, epochs: float, max_tokens: int, seed: int) -> Any:
     from vectune.train.recipe import Recipe
     from vectune.train.rows import training_rows
 
-    keep_large_blocks(one_arena=True)
+    keep_large_blocks()
     config = TrainConfig(max_tokens=max_tokens, seed=seed, warmup=WARMUP, weight_decay=DECAY)
     recipe = Recipe("info_nce", epochs=epochs, batch_size=BATCH, learning_rate=RATE)
     encoder = load_encoder(BASE)

@@ -27,7 +27,7 @@ BASE = "all-MiniLM-L6-v2"
 BATCH, MAX_TOKENS = 64, 256
 QUERY_WORDS = 10
 LONG_WORDS = (95, 200)
-# The first steps of vectune still ask the kernel for memory that it keeps; the trainer's give theirs back each time.
+# The first steps of vectune still ask the kernel for memory that it keeps; each of the trainer's costs about the same.
 STEPS = {"trainer_fp32": 1, "trainer_bf16": 2, "vectune": 16, "vectune_fp32": 3}
 SHORT_STEPS = {"trainer_fp32": 4, "trainer_bf16": 4, "vectune": 20, "vectune_fp32": 8}
 
@@ -92,7 +92,7 @@ def time_vectune(pairs: list[tuple[str, str]], steps: int, precision: str) -> li
     from vectune.train.recipe import Recipe
     from vectune.train.rows import training_rows
 
-    allocator.keep_large_blocks(one_arena=True)
+    allocator.keep_large_blocks()
     config = TrainConfig(precision=precision, max_tokens=MAX_TOKENS, symmetric=False)
     recipe = Recipe("info_nce", epochs=1, batch_size=BATCH, learning_rate=5e-5)
     ends: list[float] = []

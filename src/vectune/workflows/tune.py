@@ -151,7 +151,7 @@ def _tune_into(folder: Path, config: TuneConfig, hands: Hands) -> Run:
 
 def _base_encoder(config: TuneConfig, folder: Path) -> SentenceEncoder | AdapterBase:
     if config.train.keep_large_blocks:
-        keep_large_blocks(one_arena=True)
+        keep_large_blocks()
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     for other in (config.train.teacher, config.train.guide):

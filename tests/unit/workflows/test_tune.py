@@ -56,7 +56,7 @@ def test_the_allocator_is_left_alone_when_asked(
     """mallopt holds for the whole process, so it can be switched off; asked here without doing it to the tests."""
     asked: list[str] = []
     # mallopt can't be taken back in a process, nor be asked for what it was told: so who calls it is replaced.
-    monkeypatch.setattr("vectune.workflows.tune.keep_large_blocks", lambda **_: asked.append("kept"))
+    monkeypatch.setattr("vectune.workflows.tune.keep_large_blocks", lambda: asked.append("kept"))
     settings = {"keep_large_blocks": keep, "dims": [64]}  # too many: it ends before anything is read
     config = {"path": "nowhere", "base": str(tiny_model_folder), "out": tmp_path / "run", "train": settings}
     with pytest.raises(ConfigError):
