@@ -15,17 +15,19 @@ from vectune.encode.export.openvino_library import load_openvino
 _ATTENTION = "ScaledDotProductAttention"
 _MASK, _SCALE = 3, 4  # places of these inputs, where they are there
 _HIDDEN = np.float32(-1e30)  # probability 0, finite in bf16 too: a row with nothing but hidden keys is no NaN
-_LARGEST_TABLE = 2**24
-"""Most values of a table that is kept in fp32, 64 MiB each; that is twice what it takes in fp16."""
+_LARGEST_TABLE = 2**24  # values: 64 MiB
 
 
-def rewrite(model: Any) -> None:
-    """Change the `openvino.Model` in place; the vectors stay the same but for rounding."""
+def rewrite(model: Any, largest_table: int = _LARGEST_TABLE) -> None:
+    """Change the `openvino.Model` in place; the vectors stay the same but for rounding.
+
+    Tables of up to `largest_table` values are kept in fp32 instead of fp16, which takes twice the memory.
+    """
     for node in model.get_ordered_ops():
         if node.get_type_name() == _ATTENTION:
             _spell_out(node)
         elif node.get_type_name() == "Gather":
-            _widen(node)
+            _widen(node, largest_table)
     model.validate_nodes_and_infer_types()
 
 
@@ -55,7 +57,7 @@ def _spell_out(node: Any) -> None:
     node.output(0).replace(attended.output(0))
 
 
-def _widen(node: Any) -> None:
+def _widen(node: Any, largest: int) -> None:
     """A table that is kept in fp16 as fp32: the plugin looks rows of fp16 up by its slowest code."""
     widened = node.input_value(0).get_node()
     if widened.get_type_name() != "Convert" or not _is(widened.output(0), "f32"):
@@ -63,7 +65,7 @@ def _widen(node: Any) -> None:
     table = widened.input_value(0).get_node()
     if table.get_type_name() != "Constant" or not _is(table.output(0), "f16"):
         return
-    if math.prod(table.get_output_shape(0)) > _LARGEST_TABLE:
+    if math.prod(table.get_output_shape(0)) > largest:
         return
     values = table.get_data().astype(np.float32)
     node.input(0).replace_source_output(_operations().constant(values).output(0))
