@@ -4,11 +4,12 @@ The same model, texts and token limit on every side: short queries and documents
 library's documentation. Sides take turns in one process, five times after a warm-up; ratios are of the medians. int8 is
 made by `vectune export` with its defaults: for the timing from pairs of the same documentation that are not timed, and
 for what it loses in search from two real sets, each with its own training texts and dev set. The loss is that on their
-test queries against fp32, beside what bf16 loses; int8 there is timed against bf16 on the set's own documents, since
-what is left in floating point differs from set to set. `at peak` is what the measured bf16 matrix products of this
-machine would allow if nothing else took time; products of int8 may be twice as fast. sentence-transformers' own onnx
-and openvino backends get environments of their own, where they install; their texts are the same ones. Where there is a
-GPU, the first two sides run on it.
+test queries against fp32, beside what bf16 loses, and that on all queries which int8 has not seen: the base was not
+trained on any, so that only those of dev and those that int8 was calibrated on are left out. int8 there is timed
+against bf16 on the set's own documents, since what is left in floating point differs from set to set. `at peak` is what
+the measured bf16 matrix products of this machine would allow if nothing else took time; products of int8 may be twice
+as fast. sentence-transformers' own onnx and openvino backends get environments of their own, where they install; their
+texts are the same ones. Where there is a GPU, the first two sides run on it.
 """
 
 from __future__ import annotations
@@ -148,14 +149,14 @@ def cold_start(rounds: int) -> float:
 
 
 def search_loss(name: str, folder: Path, quick: bool, rounds: int) -> dict[str, Any]:
-    """nDCG@10 on the test queries of a real set in fp32, bf16 and int8, with the interval of each loss."""
-    from vectune.config import EvaluateConfig, TuneConfig
+    """nDCG@10 of a real set in fp32, bf16 and int8, with the interval of each loss: on its test queries, and on all
+    queries that int8 has not seen."""
+    from vectune.config import TuneConfig
     from vectune.encode.loading import load_encoder
     from vectune.encode.open_encoder import open_encoder
-    from vectune.evaluate.judge import judge
-    from vectune.evaluate.significance import compare
     from vectune.monitor.progress import Silent
     from vectune.workflows.dev_score import few_queries, small_corpus
+    from vectune.workflows.parity import Remembering
     from vectune.workflows.prepare import TokenLimit, prepare
 
     encoder = load_encoder(BASE, precision="fp32", device="cpu")
@@ -164,18 +165,44 @@ def search_loss(name: str, folder: Path, quick: bool, rounds: int) -> dict[str, 
     splits = prepare(config, TokenLimit(encoder.count_tokens, encoder.max_tokens), Silent()).splits
     test = small_corpus(few_queries(splits.test, 50), 200) if quick else splits.test
     int8, facts = export_int8(folder, data)
+    bf16 = open_encoder(BASE)
+    sides = {"fp32": Remembering(encoder), "bf16": Remembering(bf16), "int8": Remembering(int8)}
+    found = {"made": facts, **losses(sides, test), "unseen": losses(sides, test if quick else unseen(splits))}
+    documents = list(test.corpus.values())[:DOCUMENTS]
+    speeds = alternate({"bf16": bf16.encode, "int8": int8.encode}, documents, rounds)
+    return found | {"loss": found["loss_int8"]["loss"], "int8_over_bf16": speeds["int8"] / speeds["bf16"]}
+
+
+def unseen(splits: Any) -> Any:
+    """Test, and of train what int8 was not calibrated on."""
+    from vectune.config import ExportConfig
+    from vectune.records import Retrieval
+    from vectune.workflows.export_data import calibration_texts
+
+    defaults = ExportConfig.model_fields
+    calibrated = calibration_texts(splits, defaults["calibration_texts"].default, defaults["seed"].default)
+    apart = {text for _, text in calibrated}
+    train, test = splits.train, splits.test
+    queries = {query: text for query, text in train.queries.items() if text not in apart} | dict(test.queries)
+    qrels = {query: {**train.qrels, **test.qrels}[query] for query in queries}
+    return Retrieval(queries, {**train.corpus, **test.corpus}, qrels)
+
+
+def losses(sides: dict[str, Any], data: Any) -> dict[str, Any]:
+    """nDCG@10 of each side, and what those after the first lose against it."""
+    from vectune.config import EvaluateConfig
+    from vectune.evaluate.judge import judge
+    from vectune.evaluate.significance import compare
+
     judging = EvaluateConfig(general=False)
-    sides = {"fp32": encoder, "bf16": open_encoder(BASE), "int8": int8}
-    judged = {side: next(iter(judge(one, test, judging).values())) for side, one in sides.items()}
-    found: dict[str, Any] = {"queries": len(test), "made": facts}
+    judged = {side: next(iter(judge(one, data, judging).values())) for side, one in sides.items()}
+    found: dict[str, Any] = {"queries": len(data)}
     for side, one in judged.items():
         found[side] = one.totals["ndcg@10"]
         if side != "fp32":
             told = compare(one, judged["fp32"], "ndcg@10", judging)
             found[f"loss_{side}"] = {"loss": told.difference, "low": told.low, "high": told.high}
-    documents = list(test.corpus.values())[:DOCUMENTS]
-    speeds = alternate({"bf16": sides["bf16"].encode, "int8": int8.encode}, documents, rounds)
-    return found | {"loss": found["loss_int8"]["loss"], "int8_over_bf16": speeds["int8"] / speeds["bf16"]}
+    return found
 
 
 def peers(queries: list[str], documents: list[str]) -> dict[str, Any]:
@@ -265,24 +292,27 @@ def as_markdown(found: dict[str, Any]) -> str:
         )
     lines += ["", f"The measured bf16 peak is {found['peak_gflops']} GFLOP/s."]
     lines += ["", f"int8 was made with {_made_said(found['made'])}.", ""]
-    lines += ["| set | queries | nDCG@10 in fp32 | lost in bf16 | lost in int8 | int8 over bf16 | int8 was made with |"]
+    lines += [
+        "| queries | number | nDCG@10 in fp32 | lost in bf16 | lost in int8 | int8 over bf16 | int8 was made with |"
+    ]
     lines += ["| --- | --: | --: | --: | --: | --: | --- |"]
     for name in SETS:
         one = found[f"ndcg10_{name}"]
         if "said" in one:
             lines.append(f"| {name} | {one['said']} | | | | | |")
             continue
-        losses = [
-            f"{told['loss']:+.4f} ({told['low']:+.4f} to {told['high']:+.4f})"
-            for told in (one["loss_bf16"], one["loss_int8"])
-        ]
-        lines.append(
-            f"| {name} | {one['queries']} | {one['fp32']:.4f} | {losses[0]} | {losses[1]} "
-            f"| {one['int8_over_bf16']:.2f}x | {_made_said(one['made'])} |"
-        )
+        for kind, part in (("test", one), ("all that int8 has not seen", one["unseen"])):
+            lines.append(
+                f"| {name}, {kind} | {part['queries']:,} | {part['fp32']:.4f} | {_loss_said(part['loss_bf16'])} "
+                f"| {_loss_said(part['loss_int8'])} | {one['int8_over_bf16']:.2f}x | {_made_said(one['made'])} |"
+            )
     lines += ["", f"`vectune encode` on one text, cold, the graph cached: {found['cold_start_seconds']:.2f} s."]
     lines += ["", f"Peers' own backends: {_peers_said(found['peers'])}", "", f"Machine: {describe_machine()}."]
     return "\n".join(lines)
+
+
+def _loss_said(told: dict[str, float]) -> str:
+    return f"{told['loss']:+.4f} ({told['low']:+.4f} to {told['high']:+.4f})"
 
 
 def _made_said(made: dict[str, Any]) -> str:

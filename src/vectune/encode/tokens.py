@@ -43,10 +43,10 @@ class Tokens:
             ids[offsets[place] : offsets[place + 1]] = self.ids[self.offsets[row] : self.offsets[row + 1]]
         return Tokens(ids, offsets, self.prompt_lengths[rows])
 
-    def padded(self, rows: Indices, pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Ids and attention mask of `rows`, padded on the right: two int64 [len(rows), longest]."""
+    def padded(self, rows: Indices, pad_id: int, least: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and attention mask of `rows`, padded on the right: two int64 [len(rows), longest], `least` or wider."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]
-        width = int(lengths.max(initial=1))
+        width = int(lengths.max(initial=least))
         mask = np.arange(width) < lengths[:, None]
         ids = np.full((len(rows), width), pad_id, dtype=np.int64)
         flat = np.concatenate([self.ids[self.offsets[row] : self.offsets[row + 1]] for row in rows])

@@ -22,6 +22,7 @@ from vectune.records import Role
 _BATCH_TOKENS = 1024
 _OVERHEAD_TOKENS = 64  # what one more batch costs: reading all weights, and kernels for its shape
 _BLOCK_TEXTS = 2048
+_WORTH_PADDING = 8  # one token of padding for so many; see "Widths that kernels like", docs/benchmarks.md
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Session(Protocol):
     @property
     def precision(self) -> str:
         """Arithmetic of the forward pass, but for products of int8 weights."""
+
+    @property
+    def stride(self) -> int:
+        """Batches are quickest where they are a multiple of so many tokens wide; 1 where that does not matter."""
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
         """Run all batches and hand each one's rows and vectors to `keep`, in any order and from any thread.
@@ -106,8 +111,9 @@ class GraphEncoder:
         def keep(rows: Indices, found: Vectors) -> None:
             vectors[rows] = found
 
-        parts = self._parts(tokens.lengths)
-        self._session.run((Batch(rows, *tokens.padded(rows, self.manifest.pad_id)) for rows in parts), keep, idle)
+        parts = self._parts(tokens)
+        pad = self.manifest.pad_id
+        self._session.run((Batch(rows, *tokens.padded(rows, pad, width)) for rows, width in parts), keep, idle)
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -123,14 +129,26 @@ class GraphEncoder:
             return self._tokens.tokens([prompt + texts[place] for place in block])
 
         for block, tokens in zip(blocks, _ahead(tokenise, blocks), strict=True):
-            for rows in self._parts(tokens.lengths):
-                yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id))
+            for rows, width in self._parts(tokens):
+                yield Batch(block[rows], *tokens.padded(rows, self.manifest.pad_id, width))
                 if progress is not None:
                     progress.advance(len(rows))
 
-    def _parts(self, lengths: Indices) -> list[Indices]:
-        """Micro-batches of texts of these lengths: what fits the cache of a core, as many as keep all workers busy."""
-        return even_cuts(lengths, self._session.workers, _BATCH_TOKENS, _OVERHEAD_TOKENS)
+    def _parts(self, tokens: Tokens) -> list[tuple[Indices, int]]:
+        """Micro-batches, each with its width: what fits the cache of a core, as many as keep all workers busy."""
+        widths = quick_widths(tokens.lengths, self._session.stride, self.manifest.max_tokens)
+        parts = even_cuts(widths, self._session.workers, _BATCH_TOKENS, _OVERHEAD_TOKENS)
+        return [(rows, int(widths[rows].max(initial=1))) for rows in parts]
+
+
+def quick_widths(lengths: Indices, stride: int, most: int) -> Indices:
+    """How wide the batches of texts of these lengths are best made, int64 [texts]: the next multiple of `stride` where
+    that is near, and within `most`, else the length itself.
+
+    Near is half of a stride, and an eighth of the length: further away padding costs more than it saves.
+    """
+    full = np.maximum(np.minimum(-(-lengths // stride) * stride, most), lengths)
+    return np.where(full - lengths <= np.minimum(lengths // _WORTH_PADDING, stride // 2), full, lengths)
 
 
 def _ahead(tokenise: Callable[[Indices], Tokens], blocks: Sequence[Indices]) -> Iterator[Tokens]:

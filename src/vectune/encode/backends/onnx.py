@@ -26,6 +26,7 @@ class OnnxSession:
             raise ModelError("onnxruntime is not installed.", "pip install 'vectune[cpu]', or use torch.") from error
         self.workers = usable_cores()
         self.precision = "fp32"
+        self.stride = 1
         self._inputs = manifest.inputs
         self._output = manifest.output
         options = onnxruntime.SessionOptions()

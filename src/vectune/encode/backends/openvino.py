@@ -29,6 +29,9 @@ grew for half an hour, and OpenVINO keeps 5,000 by itself. Their price: "Tried f
 class OpenvinoSession:
     """Owns a compiled graph. The precision hint is always set: left alone it depends on the machine."""
 
+    stride = 16
+    """bf16 and fp32 values in a register of 512 bits: rows of scores of another width end in slower code."""
+
     def __init__(self, folder: Path, manifest: Manifest, precision: EncodePrecision = "auto") -> None:
         openvino = load_openvino()
         self.workers = usable_cores()

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes.tiny_model import WORDS
-from vectune.encode.backends.graph_encoder import Batch, GraphEncoder
+from vectune.encode.backends.graph_encoder import Batch, GraphEncoder, quick_widths
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import read_manifest
 from vectune.encode.tokenised import Idle
@@ -25,7 +27,8 @@ class Lengths:
     workers = 2
     precision = "fp32"
 
-    def __init__(self) -> None:
+    def __init__(self, stride: int = 1) -> None:
+        self.stride = stride
         self.batches: list[Batch] = []
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
@@ -75,6 +78,34 @@ def test_work_is_shared_where_there_is_little(exported: dict[str, Path]) -> None
     session = Lengths()
     _encoder(exported, session).encode([" ".join(WORDS[:20])] * 30)
     assert len(session.batches) >= 2
+
+
+@pytest.mark.parametrize(("words", "width"), [(28, 32), (26, 32), (25, 28), (20, 23), (43, 48), (80, 48)])
+def test_batches_are_as_wide_as_kernels_like(exported: dict[str, Path], words: int, width: int) -> None:
+    """A batch is filled up to the next multiple of 16 where that is near, and what was filled up is masked; a text of
+    the greatest length, here 48 tokens, stays within it."""
+    session = Lengths(stride=16)
+    encoder = _encoder(exported, session)
+    texts = [" ".join(WORDS[:words])] * 3
+    tokens = encoder.tokenise(texts, Role.QUERY).tokens
+    assert tokens is not None
+    found = encoder.encode_tokens(tokens, Role.QUERY)
+    assert {batch.ids.shape[1] for batch in session.batches} == {width}
+    assert (found.argmax(axis=1) == tokens.lengths % 32).all()
+    np.testing.assert_array_equal(encoder.encode(texts, Role.QUERY), found)
+
+
+@given(
+    st.lists(st.integers(0, 600), min_size=1, max_size=50), st.sampled_from([1, 8, 16, 32]), st.sampled_from([48, 512])
+)
+def test_quick_widths_pad_little(lengths: list[int], stride: int, most: int) -> None:
+    """No text is cut, none is padded by more than an eighth or half of a stride, and longer texts are no narrower."""
+    found = quick_widths(np.array(sorted(lengths)), stride, most)
+    added = found - np.array(sorted(lengths))
+    assert (added >= 0).all()
+    assert (added <= np.minimum(np.array(sorted(lengths)) // 8, stride // 2)).all()
+    assert (np.diff(found) >= 0).all()
+    assert all(width % stride == 0 or width == most for width, more in zip(found, added, strict=True) if more)
 
 
 def test_limit_may_be_lowered_only(exported: dict[str, Path]) -> None:
