@@ -43,14 +43,47 @@ class Tally:
     """Requests that the server closed the connection on."""
 
 
+def as_request(host: str, port: int, path: str, body: str, key: str = "none") -> bytes:
+    """The bytes of one request with a JSON text as its body."""
+    raw = body.encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\n"
+    return f"{head}authorization: Bearer {key}\r\ncontent-length: {len(raw)}\r\n\r\n".encode() + raw
+
+
+class Single:
+    """Owns one connection, whose requests wait for one another."""
+
+    def __init__(self, host: str, port: int, path: str) -> None:
+        self._place = (host, port, path)
+        self._connection = connected(host, port)
+
+    def milliseconds(self, body: str) -> float:
+        """From the request to its whole answer, which must be 200."""
+        request, received, whole = as_request(*self._place, body), bytearray(), 0
+        begin = time.perf_counter()
+        self._connection.sendall(request)
+        while not whole or len(received) < whole:
+            part = self._connection.recv(1 << 18)
+            if not part:
+                raise RuntimeError("the server closed the connection")
+            received += part
+            whole = whole or _whole(received)
+        spent = (time.perf_counter() - begin) * 1000
+        if received[9:12] != b"200":
+            raise RuntimeError(f"the server answered {bytes(received[:300])!r}")
+        return spent
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
 class Load:
     """Owns the connections; `bodies` are JSON texts that are sent one after the other, whoever asks."""
 
     def __init__(self, host: str, port: int, path: str, bodies: list[str], key: str = "none") -> None:
-        head = f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\n"
-        head += f"authorization: Bearer {key}\r\ncontent-length: "
         self._place = (host, port)
-        self._requests = [f"{head}{len(raw)}\r\n\r\n".encode() + raw for raw in (body.encode() for body in bodies)]
+        self._requests = [as_request(host, port, path, body, key) for body in bodies]
         self._next = 0
         self.tally = Tally()
 
@@ -87,9 +120,7 @@ class Load:
         poll.close()
 
     def _connected(self) -> Client:
-        connection = socket.create_connection(self._place)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Client(connection)
+        return Client(connected(*self._place))
 
     def _send(self, client: Client) -> None:
         request = self._requests[self._next % len(self._requests)]
@@ -110,18 +141,27 @@ class Load:
             self.tally.closed += 1
             return True
         client.received += part
-        if not client.whole:
-            end = client.received.find(END)
-            if end < 0:
-                return False
-            client.whole = end + len(END) + _length(bytes(client.received[:end]))
-        if len(client.received) < client.whole:
+        client.whole = client.whole or _whole(client.received)
+        if not client.whole or len(client.received) < client.whole:
             return False
         now = time.perf_counter()
         status = int(client.received[9:12])
         self.tally.times.append((now, (now - client.sent) * 1000, status))
         self.tally.statuses[status] = self.tally.statuses.get(status, 0) + 1
         return True
+
+
+def connected(host: str, port: int) -> socket.socket:
+    """A connection on which nothing waits for more to send."""
+    connection = socket.create_connection((host, port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _whole(received: bytearray) -> int:
+    """Bytes of the whole answer; 0 while its head is not there."""
+    end = received.find(END)
+    return 0 if end < 0 else end + len(END) + _length(bytes(received[:end]))
 
 
 def _length(head: bytes) -> int:

@@ -5,8 +5,9 @@ around SentenceTransformer.encode (as `def`, which FastAPI runs in threads, and 
 and infinity-emb with its torch and its optimum (onnxruntime) engine, in an environment of its own that this script
 makes on first use under the cache folder. 1, 8 and 64 clients ask without a pause, one text a request, each text new,
 base64 as the official client asks for. A server that is not measured is stopped (SIGSTOP). Rates and percentiles are
-medians over the rounds. The overhead is the median of one client's requests less the median of the encoder's own time
-for such texts in this process, taken right after them: the median of the rounds' differences.
+medians over the rounds. The overhead of a request is its time less that of the encoder alone, in this process, for the
+same text: a few requests and the same few texts take turns, and the median of all texts' differences counts. Medians of
+requests and of the encoder taken apart differ by more than the overhead from one minute to the next.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ from pathlib import Path
 from typing import Any
 
 from environments import made_environment, mark_ready
+from load import Single
 from page import describe_machine, write_section
 from servers import Server, free_port, put_load, start, start_vectune
 from texts import Kind, bodies, texts
 
 BASE = "all-MiniLM-L6-v2"
 CLIENTS = (1, 8, 64)
-PIECES_A_SECOND = 30
-"""Texts that the encoder alone is timed on, for each second of a server's turn."""
+PAIRED = 200
+"""Texts of each kind, in each round, that the server and the encoder alone are timed on."""
+TURN = 10
+"""Of these, how many go to one side before the other has its turn; the first finds cold caches and is not counted."""
+QUICK_SECONDS = 1.5
 KINDS: tuple[Kind, ...] = ("queries", "documents")
 OURS, BARE, PEER = "vectune", "bare", "infinity"
 INFINITY_VERSION = "0.0.78"
@@ -144,7 +149,7 @@ def started(folder: Path, with_peers: bool, stack: ExitStack) -> tuple[list[Serv
 def measure_all(servers: list[Server], rounds: int, seconds: float) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Scenario to server to what was found in each round; the servers take turns within a scenario."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    seed, alone = 0, Alone()
+    seed = 0
     for turn in range(rounds):
         for kind in KINDS:
             for clients in CLIENTS:
@@ -157,8 +162,6 @@ def measure_all(servers: list[Server], rounds: int, seconds: float) -> dict[str,
                         one = put_load(server, asked, clients, seconds)
                     finally:
                         server.halt()
-                    if clients == 1 and server.name == OURS:
-                        one["encoder_ms"] = alone.median_ms(kind, max(int(seconds * PIECES_A_SECOND), 5), seed)
                     scenario.setdefault(server.name, []).append(one)
                     said = f"{one['rate']:.0f}/s p50 {one['p50']:.1f} ms p99 {one['p99']:.1f} ms"
                     print(f"{kind} {clients} {server.name}: {said}, generator {one['generator_cores']:.2f} cores")
@@ -175,23 +178,47 @@ def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: statistics.median(one[name] for one in rounds) for name in names} | {"statuses": statuses}
 
 
-class Alone:
-    """The encoder in this process, while every server stands still."""
+def overhead(server: Server, rounds: int, texts_a_round: int) -> dict[str, dict[str, float]]:
+    """Of each kind the median milliseconds of the encoder alone, and of what a request takes more for the same text."""
+    from vectune.encode.open_encoder import open_encoder
 
-    def __init__(self) -> None:
-        from vectune.encode.open_encoder import open_encoder
+    encoder = open_encoder(BASE)
 
-        self._encoder = open_encoder(BASE)
+    def alone(body: str) -> float:
+        text = json.loads(body)["input"]
+        begin = time.perf_counter()
+        encoder.encode([text])
+        return (time.perf_counter() - begin) * 1000
 
-    def median_ms(self, kind: Kind, count: int, seed: int) -> float:
-        """Median milliseconds of `encode` of one text, after a fifth as many to warm up."""
-        times = []
-        for body in bodies(kind, count + count // 5, "any", seed=1000 + seed):
-            text = json.loads(body)["input"]
-            begin = time.perf_counter()
-            self._encoder.encode([text])
-            times.append((time.perf_counter() - begin) * 1000)
-        return statistics.median(times[count // 5 :])
+    single = Single("127.0.0.1", server.port, server.path)
+    found: dict[str, dict[str, float]] = {}
+    try:
+        for kind in KINDS:
+            asked = bodies(kind, texts_a_round * (rounds + 1), server.model, seed=1000)
+            paired(asked[:texts_a_round], single.milliseconds, alone)  # each shape has its kernels then
+            pairs = paired(asked[texts_a_round:], single.milliseconds, alone)
+            found[kind] = {
+                "encoder": statistics.median(own for _, own in pairs),
+                "overhead": statistics.median(request - own for request, own in pairs),
+            }
+    finally:
+        single.close()
+    return found
+
+
+def paired(asked: list[str], one: Callable[[str], float], other: Callable[[str], float]) -> list[tuple[float, float]]:
+    """What both sides take for each text, the sides taking turns of a few texts, each first in every other turn."""
+    found = []
+    for turn, begin in enumerate(range(0, len(asked), TURN)):
+        part = asked[begin : begin + TURN]
+        if turn % 2:
+            first = [one(body) for body in part]
+            second = [other(body) for body in part]
+        else:
+            second = [other(body) for body in part]
+            first = [one(body) for body in part]
+        found += list(zip(first, second, strict=True))[1:]
+    return found
 
 
 def ratios(scenarios: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -213,17 +240,17 @@ def measure(rounds: int, seconds: float, with_peers: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="vectune-bench-") as folder, ExitStack() as stack:
         servers, failed = started(Path(folder), with_peers, stack)
         rows = measure_all(servers, rounds, seconds)
+        ours = next(server for server in servers if server.name == OURS)
+        ours.go_on()
+        single = overhead(ours, rounds, PAIRED if seconds > QUICK_SECONDS else 2 * TURN)
     scenarios = {
         scenario: {name: medians(found) for name, found in sides.items()} for scenario, sides in rows.items()
     }  # fmt: skip
-    single = {kind: rows[f"{kind} 1"][OURS] for kind in KINDS}
-    encoder = {kind: statistics.median(one["encoder_ms"] for one in found) for kind, found in single.items()}
-    overhead = {
-        kind: statistics.median(one["p50"] - one["encoder_ms"] for one in found) for kind, found in single.items()
-    }
+    encoder = {kind: found["encoder"] for kind, found in single.items()}
+    more = {kind: found["overhead"] for kind, found in single.items()}
     words = {kind: statistics.mean(len(text.split()) for text in texts(kind)) for kind in KINDS}
     return {
-        **ratios(scenarios), "overhead_ms": max(overhead.values()), "overhead_ms_each": overhead,
+        **ratios(scenarios), "overhead_ms": max(more.values()), "overhead_ms_each": more,
         "encoder_ms": encoder, "words": words, "rounds": rounds, "seconds": seconds, "failed": failed,
         "cores": os.cpu_count(), "scenarios": scenarios,
     }  # fmt: skip
@@ -247,8 +274,8 @@ def as_markdown(found: dict[str, Any]) -> str:
     told += f", {each(peer)} times the best peer's" if peer else ", and no peer started"
     lines += [
         "",
-        f"At 64 clients: {told}. One client's median request takes {each(found['overhead_ms_each'], 2)} ms more than "
-        f"the encoder alone, which takes {each(found['encoder_ms'])}.",
+        f"At 64 clients: {told}. One client's request takes {each(found['overhead_ms_each'], 2)} ms more than the "
+        f"encoder alone for the same text (median), which takes {each(found['encoder_ms'])}.",
     ]
     lines += [f"- left out: {why}" for why in found["failed"].values()]
     lines += ["", f"{found['rounds']} rounds of {found['seconds']:.0f} s. Machine: {describe_machine()}."]
@@ -268,7 +295,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="without infinity-emb")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     given = parser.parse_args()
-    rounds, seconds = (1, 1.5) if given.quick else (given.rounds, given.seconds)
+    rounds, seconds = (1, QUICK_SECONDS) if given.quick else (given.rounds, given.seconds)
     found = measure(rounds, seconds, not given.no_peers)
     page = as_markdown(found)
     print(page)

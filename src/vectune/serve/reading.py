@@ -19,9 +19,9 @@ from vectune.serve.shared_encoder import SharedEncoder
 from vectune.serve.text_cache import Known, TextCache
 
 ServedModel = SharedEncoder | RemoteModel
-_SMALL = 200
-"""Characters of all texts up to which they are read on the event loop: that is quicker than handing them to a thread.
-More would hold up other callers."""
+_SMALL = 2000
+"""Characters of all texts up to which they are read on the event loop: that is quicker than handing them to a thread,
+and takes half a millisecond at most. More would hold up other callers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,8 @@ async def read(
 ) -> Reading:
     """Look texts up in the cache and read the others; Overloaded when the queue is full.
 
-    Texts of more than a few hundred characters in all are tokenised in a thread of the queue, shorter ones at once, as
-    the way to a thread costs more than they do. What a remote model needs is a guess, which costs nothing.
+    Texts of more than a page in all are tokenised in a thread of the queue, shorter ones at once, as the way to a
+    thread costs more than they do. What a remote model needs is a guess, which costs nothing.
     """
     known: list[Known | None] = cache.get(model.serial, role, texts) if cache.on else [None] * len(texts)
     rows = np.array([row for row, found in enumerate(known) if found is None], dtype=np.int64)

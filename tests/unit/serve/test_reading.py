@@ -138,13 +138,13 @@ class Watched(TokenEncoder):
 
 @pytest.mark.parametrize(
     ("texts", "beside"),
-    [(["w " * 99], False), (["w"] * 200, False), (["w " * 200], True), (["w " * 10] * 20, True)],
+    [(["w " * 999], False), (["w"] * 2000, False), (["w " * 1001], True), (["w " * 100] * 11, True)],
     ids=["short", "short together", "long", "long together"],
 )
 async def test_long_texts_are_tokenised_off_the_event_loop(
     queue: EmbeddingQueue, texts: list[str], beside: bool
 ) -> None:
-    """Up to 200 characters in all are read at once; more in a thread of the queue, which other callers do not feel."""
+    """Up to 2,000 characters in all are read at once; more in a thread of the queue, which other callers do not feel."""
     inner = Watched()
     await read(SharedEncoder(inner), texts, Role.DOCUMENT, queue, TextCache(0))
     (name,) = inner.threads
