@@ -6,9 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vectune.config import TrainConfig
+
 _FORWARD = 3.0
 """How much faster texts are encoded than trained on, about: a backward pass costs two forward ones."""
 _FIRST_JUDGED = "judge base"
+_SCORED = "baseline on dev"
+_MIXED = "interpolate"
+_SHARES = len(TrainConfig().interpolation)
+"""Each share of the tuned weights that is tried is scored on dev, as the base was before training."""
+_ENDING_SECONDS = 10.0
+"""What comes after judging, about, with a small base: everyday texts, export, and keeping the results."""
 
 
 @dataclass
@@ -27,9 +35,12 @@ class Standing:
     _first: float = 0.0
     _latest: float = 0.0
     _rows_per_second: float = 0.0
+    _dev_seconds: float = 0.0
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new stage begins."""
+        if self.name == _SCORED:
+            self._dev_seconds = self.clock() - self._began
         self.name, self.done, self.total, self._began = name, 0, total, self.clock()
         if name == "train":
             self.total_steps, self._steps = total, 0
@@ -52,23 +63,36 @@ class Standing:
     def seconds_left(self, num_units: int, num_judged: int) -> float | None:
         """Seconds until the job is done, about; None where there is nothing yet to go by.
 
-        The steps that are left go as fast as those before them, evaluations and checkpoints among them. Judging
-        encodes twice: `num_judged` units of the test and at most a document for each of all `num_units` units. Once
+        The steps that are left go as fast as those before them, evaluations and checkpoints among them. Each share of
+        the weights that is tried takes as long as dev did before training, or as those before it. Judging encodes
+        twice: `num_judged` units of the test and at most a document for each of all `num_units` units. Once
         it has begun, the texts that are left go as fast as those before them.
         """
         if self.name.startswith("judge"):
             return self._judging_left()
-        if self.name != "train" or self._steps < 2 or self.total is None:
+        before = {"train": self._training_left, _MIXED: self._mixing_left}.get(self.name, lambda: None)()
+        if before is None:
             return None
-        step = (self._latest - self._first) / (self._steps - 1)
         judging = 0.0
         if self._rows_per_second:
             judging = 2 * (num_units + num_judged) / (2 * _FORWARD * self._rows_per_second)
-        return max(self.total - self.done, 0) * step + judging
+        return before + judging + _ENDING_SECONDS
+
+    def _training_left(self) -> float | None:
+        """Until the weights are mixed."""
+        if self._steps < 2 or self.total is None:
+            return None
+        step = (self._latest - self._first) / (self._steps - 1)
+        return max(self.total - self.done, 0) * step + _SHARES * self._dev_seconds
+
+    def _mixing_left(self) -> float | None:
+        if not self.done or not self.total:
+            return None
+        return (self.clock() - self._began) / self.done * max(self.total - self.done, 0)
 
     def _judging_left(self) -> float | None:
         if not self.done or not self.total:
             return None
         text = (self.clock() - self._began) / self.done
         models = 2 if self.name == _FIRST_JUDGED else 1
-        return text * max(models * self.total - self.done, 0)
+        return text * max(models * self.total - self.done, 0) + _ENDING_SECONDS

@@ -21,7 +21,7 @@ from vectune.serve.text_cache import Known, TextCache
 ServedModel = SharedEncoder | RemoteModel
 _SMALL = 2000
 """Characters of all texts up to which they are read on the event loop: that is quicker than handing them to a thread,
-and takes half a millisecond at most. More would hold up other callers."""
+and takes about half a millisecond at most. More would hold up other callers."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,9 @@ import pytest
 
 from vectune.jobs.standing import Standing
 
+END = 10.0
+"""What every job has before it, to its last second."""
+
 
 class Clock:
     """Seconds that pass when told."""
@@ -25,7 +28,7 @@ def test_rest_of_training_goes_as_fast_as_it_went() -> None:
     for _ in range(3):
         standing.advance(1, loss=1.0, rows_per_second=8.0)
         clock.now += 2
-    assert standing.seconds_left(30, 10) == pytest.approx(10 * 2 + 2 * 40 / (2 * 3 * 8))
+    assert standing.seconds_left(30, 10) == pytest.approx(10 * 2 + 2 * 40 / (2 * 3 * 8) + END)
 
 
 def test_nothing_is_promised_before_it_is_known() -> None:
@@ -57,7 +60,7 @@ def test_judging_goes_on_as_it_went() -> None:
         standing.stage(name, 100)
         clock.now += 4
         standing.advance(20)
-        assert standing.seconds_left(30, 10) == pytest.approx(left)
+        assert standing.seconds_left(30, 10) == pytest.approx(left + END)
 
 
 def test_training_that_tells_no_speed_is_estimated_by_its_steps() -> None:
@@ -68,4 +71,22 @@ def test_training_that_tells_no_speed_is_estimated_by_its_steps() -> None:
     for _ in range(2):
         standing.advance(1, loss=1.0)
         clock.now += 2
-    assert standing.seconds_left(30, 10) == pytest.approx(8 * 2)
+    assert standing.seconds_left(30, 10) == pytest.approx(8 * 2 + END)
+
+
+def test_mixing_takes_as_long_as_dev_did() -> None:
+    """Dev took 3 seconds before training: each of four shares takes as much; two of them took 8 seconds in the end."""
+    clock = Clock()
+    standing = Standing(clock)
+    standing.stage("baseline on dev")
+    clock.now += 3
+    standing.stage("train", 10)
+    for _ in range(2):
+        standing.advance(1, loss=1.0)
+        clock.now += 2
+    assert standing.seconds_left(30, 10) == pytest.approx(8 * 2 + 4 * 3 + END)
+    standing.stage("interpolate", 4)
+    assert standing.seconds_left(30, 10) is None
+    clock.now += 8
+    standing.advance(2, dev=0.5)
+    assert standing.seconds_left(30, 10) == pytest.approx(8 + END)

@@ -144,7 +144,7 @@ class Watched(TokenEncoder):
 async def test_long_texts_are_tokenised_off_the_event_loop(
     queue: EmbeddingQueue, texts: list[str], beside: bool
 ) -> None:
-    """Up to 2,000 characters in all are read at once; more in a thread of the queue, which other callers do not feel."""
+    """Up to 2,000 characters in all are read at once; more in a thread of the queue, where no other caller feels it."""
     inner = Watched()
     await read(SharedEncoder(inner), texts, Role.DOCUMENT, queue, TextCache(0))
     (name,) = inner.threads
