@@ -16,7 +16,7 @@ from vectune.config.jobs import JobsConfig
 from vectune.config.load import parse_config
 from vectune.config.remote import is_remote
 from vectune.errors import Interrupted, NotFound, StorageError
-from vectune.jobs.checkpoint_models import CheckpointModels, has_checkpoint_models
+from vectune.jobs.checkpoint_models import CheckpointModels, has_checkpoint_models, method_of
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, is_database_away
 from vectune.jobs.files import ERROR, UPLOADED, FileStore, StoredFile
@@ -185,6 +185,7 @@ def _tune(job: Job, shop: Workshop, watch: Watch, kept: CheckpointModels, paths:
     if (out / VERDICT).is_file():
         watch.run_is_there(int(read_verdict(out)["steps"]))
         return
+    watch.standing.judged_twice = method_of(job) in ("full", "lora")
     hands = Hands(watch.standing, watch.stop, resume=work.is_dir())
     if kept.most and has_checkpoint_models(job):
         hands = replace(hands, evaluated=kept)

@@ -30,6 +30,9 @@ class Standing:
     total_steps: int | None = None
     loss: float | None = None
     notes: list[str] = field(default_factory=list)
+    judged_twice: bool = True
+    """Whether the tuned model takes as long to be judged as the base: a token table and an adapter take next to
+    nothing, and so does mixing them."""
     _began: float = 0.0
     _steps: int = 0
     _first: float = 0.0
@@ -83,7 +86,8 @@ class Standing:
         if self._steps < 2 or self.total is None:
             return None
         step = (self._latest - self._first) / (self._steps - 1)
-        return max(self.total - self.done, 0) * step + _SHARES * self._dev_seconds
+        mixing = _SHARES * self._dev_seconds if self.judged_twice else 0.0
+        return max(self.total - self.done, 0) * step + mixing
 
     def _mixing_left(self) -> float | None:
         if not self.done or not self.total:
@@ -94,5 +98,5 @@ class Standing:
         if not self.done or not self.total:
             return None
         text = (self.clock() - self._began) / self.done
-        models = 2 if self.name == _FIRST_JUDGED else 1
+        models = 2 if self.name == _FIRST_JUDGED and self.judged_twice else 1
         return text * max(models * self.total - self.done, 0) + _ENDING_SECONDS

@@ -63,6 +63,16 @@ def test_judging_goes_on_as_it_went() -> None:
         assert standing.seconds_left(30, 10) == pytest.approx(left + END)
 
 
+def test_quick_models_are_judged_in_no_time() -> None:
+    """The base took 4 seconds for 20 of 100 texts; a token table takes next to nothing after it."""
+    clock = Clock()
+    standing = Standing(clock, judged_twice=False)
+    standing.stage("judge base", 100)
+    clock.now += 4
+    standing.advance(20)
+    assert standing.seconds_left(30, 10) == pytest.approx(16 + END)
+
+
 def test_training_that_tells_no_speed_is_estimated_by_its_steps() -> None:
     """Where nobody tells rows a second (an adapter), judging is left out rather than taken for endless."""
     clock = Clock()
