@@ -184,7 +184,8 @@ def unseen(splits: Any) -> Any:
     apart = {text for _, text in calibrated}
     train, test = splits.train, splits.test
     queries = {query: text for query, text in train.queries.items() if text not in apart} | dict(test.queries)
-    qrels = {query: {**train.qrels, **test.qrels}[query] for query in queries}
+    judged = {**train.qrels, **test.qrels}
+    qrels = {query: judged[query] for query in queries}
     return Retrieval(queries, {**train.corpus, **test.corpus}, qrels)
 
 

@@ -73,7 +73,11 @@ class Standing:
         """
         if self.name.startswith("judge"):
             return self._judging_left()
-        before = {"train": self._training_left, _MIXED: self._mixing_left}.get(self.name, lambda: None)()
+        before = None
+        if self.name == "train":
+            before = self._training_left()
+        elif self.name == _MIXED:
+            before = self._mixing_left()
         if before is None:
             return None
         judging = 0.0
