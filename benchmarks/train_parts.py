@@ -35,6 +35,13 @@ def _fp32_stream() -> None:
     activations.bf16_activations = lambda _: nullcontext()
 
 
+def _weights_packed_each_time() -> None:
+    """Linear layers as autocast has them: weights packed in each product, query, key and value apart."""
+    import vectune.train.activations as activations
+
+    activations.packed_linears = lambda _: nullcontext()
+
+
 def _dense_tables() -> None:
     """A dense gradient of the word embeddings, as torch has it by default."""
     import vectune.train.loop as loop
@@ -107,6 +114,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "default": lambda: None,
     "torch's own attention": _own_attention,
     "fp32 between the layers": _fp32_stream,
+    "weights packed in each product": _weights_packed_each_time,
     "dense word-embedding gradient": _dense_tables,
     "sparse gradients left to autograd": _rows_left_to_autograd,
     "mallopt left alone": _small_blocks,

@@ -1,4 +1,5 @@
-"""How a model computes while it is trained in bf16 on a CPU: attention by whole matrices, bf16 between the layers.
+"""How a model computes while it is trained in bf16 on a CPU: attention by whole matrices, packed weights, bf16 between
+the layers.
 
 Weights stay in fp32. Under autocast alone the sums between layers stay in fp32 wherever the embeddings are fp32: each
 matrix product then casts its input again, forward and backward. Embeddings handed on in bf16 keep the stream in bf16.
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vectune.train.attention import matrix_attention
+from vectune.train.packed_linear import packed_linears
 
 
 def training_arithmetic(
@@ -21,14 +23,15 @@ def training_arithmetic(
 ) -> AbstractContextManager[None]:
     """A context for both passes of a step: the fastest arithmetic for bf16 on a CPU, elsewhere the model's own.
 
-    Both passes belong into the block, since a layer that is computed again must compute as it did before.
+    Both passes belong into the block, since a layer that is computed again must compute as it did before; changes of
+    weights do not.
     """
     return _bf16_on_cpu(model) if precision == "bf16" and device.type == "cpu" else nullcontext()
 
 
 @contextmanager
 def _bf16_on_cpu(model: nn.Module) -> Iterator[None]:
-    with matrix_attention(model), bf16_activations(model):
+    with matrix_attention(model), bf16_activations(model), packed_linears(model):
         yield
 
 

@@ -34,7 +34,9 @@ class MatrixAttention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None, scale: float) -> Tensor:
         """The attended values, of q's shape."""
         texts, heads, length, size = q.shape
-        flat = torch.mul(q, scale).reshape(texts * heads, length, size)  # here it costs less than on the scores
+        flat = q.new_empty(texts, heads, length, size)
+        torch.mul(q, scale, out=flat)  # here it costs less than on the scores
+        flat = flat.view(texts * heads, length, size)
         keys, values = _filled_up(k), _filled_up(v)
         scores = torch.bmm(flat, keys.transpose(1, 2))
         _hide(scores.view(texts, heads, length, -1), hidden)
@@ -56,9 +58,13 @@ class MatrixAttention(torch.autograd.Function):
             of_probabilities, probabilities, -1, probabilities.dtype, grad_input=of_probabilities
         )
         of_keys = torch.bmm(of_scores.transpose(1, 2), q)
-        of_queries = torch.bmm(of_scores, k).mul_(ctx.scale)
-        of_keys, of_values = (part.view(texts, heads, -1, size)[:, :, :length] for part in (of_keys, of_values))
-        return of_queries.view(ctx.shape), of_keys, of_values, None, None
+        of_queries = torch.bmm(of_scores, k).view(ctx.shape)
+        # Side by side, token by token: as the product that they came from has them, which then copies nothing.
+        given = gradient.new_empty(texts, length, 3, heads, size).permute(2, 0, 3, 1, 4)
+        torch.mul(of_queries, ctx.scale, out=given[0])
+        for part, place in zip((of_keys, of_values), given[1:], strict=True):
+            place.copy_(part.view(texts, heads, -1, size)[:, :, :length])
+        return given[0], given[1], given[2], None, None
 
 
 def _filled_up(values: Tensor) -> Tensor:
