@@ -142,7 +142,7 @@ class _Product(torch.autograd.Function):
         ctx.save_for_backward(inputs)
         ctx.packed = packed
         whole: Tensor = _multiply(inputs, packed.forward, packed.bias)
-        return torch.split(whole, packed.sizes, -1)
+        return torch.split(whole, packed.sizes, -1) if len(packed.sizes) > 1 else (whole,)  # no view: models may write
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

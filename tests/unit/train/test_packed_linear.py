@@ -68,6 +68,12 @@ def test_layers_of_one_input_may_be_given_two() -> None:
     _close(_passes(model, inputs, others, packed=True), _passes(model, inputs, others, packed=False))
 
 
+def test_what_a_lone_layer_gives_may_be_written_to() -> None:
+    """Models add to a layer's output, or cut it off, in place."""
+    model, inputs = nn.Sequential(nn.Linear(8, 4), nn.ReLU(inplace=True)), _inputs(3, 8)
+    _close(_passes(model, inputs, packed=True), _passes(model, inputs, packed=False))
+
+
 def test_a_layer_asked_twice_for_one_input_answers_twice() -> None:
     """As where layers are computed again for the backward pass."""
     model, inputs = _attention(), _inputs(3, 8)
