@@ -53,6 +53,9 @@ class TrainConfig(Config):
     micro_batch_tokens: int | None = Field(None, ge=256)
     """Tokens, padding included, that go through the model at once; by default 1,024 on a CPU, where they fit its
     caches, and 32,768 on a GPU, or twice that where it holds no more than eight texts."""
+    micro_batches_at_once: int | None = Field(None, ge=1)
+    """Micro-batches that go through the model at the same time on a CPU, each with its share of the threads; by default
+    two, and one for models of more than about a hundred million trained weights, word embeddings not counted."""
     gradient_cache: Literal["auto", "on", "off"] = "auto"
     """Whether texts are computed twice so that the memory of a step does not grow with its batch; `auto` does so with
     those texts alone whose activations go beyond `activation_gib`."""

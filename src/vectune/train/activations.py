@@ -7,8 +7,8 @@ matrix product then casts its input again, forward and backward. Embeddings hand
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -19,19 +19,25 @@ from vectune.train.packed_linear import packed_linears
 
 
 def training_arithmetic(
-    model: nn.Module, precision: Literal["fp32", "bf16"], device: torch.device
+    models: Sequence[nn.Module], precision: Literal["fp32", "bf16"], device: torch.device
 ) -> AbstractContextManager[None]:
-    """A context for both passes of a step: the fastest arithmetic for bf16 on a CPU, elsewhere the model's own.
+    """A context for both passes of a step: the fastest arithmetic for bf16 on a CPU, elsewhere the models' own.
+
+    `models` is one model, or several with the same weights.
 
     Both passes belong into the block, since a layer that is computed again must compute as it did before; changes of
     weights do not.
     """
-    return _bf16_on_cpu(model) if precision == "bf16" and device.type == "cpu" else nullcontext()
+    return _bf16_on_cpu(models) if precision == "bf16" and device.type == "cpu" else nullcontext()
 
 
 @contextmanager
-def _bf16_on_cpu(model: nn.Module) -> Iterator[None]:
-    with matrix_attention(model), bf16_activations(model), packed_linears(model):
+def _bf16_on_cpu(models: Sequence[nn.Module]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(matrix_attention(model))
+            stack.enter_context(bf16_activations(model))
+        stack.enter_context(packed_linears(models))
         yield
 
 

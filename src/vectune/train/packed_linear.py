@@ -11,6 +11,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import torch
@@ -39,19 +40,22 @@ def can_pack() -> bool:
 
 
 @contextmanager
-def packed_linears(model: nn.Module) -> Iterator[None]:
-    """Within the block, under autocast, the linear layers of `model` multiply by packed weights; afterwards as before.
+def packed_linears(models: Sequence[nn.Module]) -> Iterator[None]:
+    """Within the block, under autocast, the linear layers of `models` multiply by packed weights; afterwards as before.
 
-    Weights must not change within the block, and gradients reach them as ever. Layers with a forward pass of their own,
-    and all of them where `can_pack` says no, stay as they are.
+    The models are one, or copies of it that share its weights, which are then packed once for all of them. Weights must
+    not change within the block, and gradients reach them as ever. Layers with a forward pass of their own, and all of
+    them where `can_pack` says no, stay as they are.
     """
     layers: list[nn.Linear] = []
     try:
-        for group in _groups(model) if can_pack() else []:
-            shared = _Shared(group)
-            for place, layer in enumerate(group):
-                layer.forward = _forward(shared, layer, place)  # type: ignore[method-assign]
-                layers.append(layer)
+        for groups in zip(*map(_groups, models), strict=True) if can_pack() else ():
+            weights = _Weights(groups[0])
+            for group in groups:
+                shared = _Shared(group, weights)
+                for place, layer in enumerate(group):
+                    layer.forward = _forward(shared, layer, place)
+                    layers.append(layer)
         yield
     finally:
         for layer in layers:
@@ -90,12 +94,27 @@ def _forward(shared: _Shared, layer: nn.Linear, place: int) -> Any:
     return forward
 
 
-class _Shared:
-    """Owns the packed weights of layers that read one input, and the outputs that have not been asked for yet."""
+class _Weights:
+    """Owns the packed weights of layers that read one input; whoever asks first packs them, others wait for that."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         self._layers = layers
         self._packed: _Packed | None = None
+        self._lock = Lock()
+
+    def packed(self) -> _Packed:
+        with self._lock:
+            if self._packed is None:
+                self._packed = _Packed(self._layers)
+            return self._packed
+
+
+class _Shared:
+    """Owns the outputs of layers that read one input which have not been asked for yet; for one thread."""
+
+    def __init__(self, layers: Sequence[nn.Linear], weights: _Weights) -> None:
+        self._layers = layers
+        self._shared_weights = weights
         self._inputs: Tensor | None = None
         self._waiting: dict[int, Tensor] = {}
 
@@ -109,11 +128,10 @@ class _Shared:
         return found
 
     def _outputs(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        if self._packed is None:
-            self._packed = _Packed(self._layers)
+        packed = self._shared_weights.packed()
         weights = [layer.weight for layer in self._layers]
         biases = [layer.bias for layer in self._layers if layer.bias is not None]
-        given: tuple[Tensor, ...] = _Product.apply(inputs.to(torch.bfloat16), self._packed, *weights, *biases)  # type: ignore[no-untyped-call]
+        given: tuple[Tensor, ...] = _Product.apply(inputs.to(torch.bfloat16), packed, *weights, *biases)  # type: ignore[no-untyped-call]
         return given
 
 

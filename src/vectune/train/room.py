@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +14,13 @@ from vectune.encode.precision import autocast, resolve_precision
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
 from vectune.train.activations import training_arithmetic
+from vectune.train.longest_first import deal, longest
 
 _GIB = 2**30
 _CPU_GIB = 3.0
 _GPU_SHARE = 0.5
 _MICRO_BATCH = {"cpu": 1024, "cuda": 32_768}  # tokens
-_OVERHEAD_SHARE = 8  # one more micro-batch costs about an eighth of a full one
+_OVERHEAD_SHARE = 8  # one more micro-batch costs about an eighth of a full one that has all threads
 _FEW_TEXTS = 8  # so many long texts together are worth a micro-batch twice as large
 _PROBE_TOKENS = 512
 
@@ -27,14 +29,15 @@ _PROBE_TOKENS = 512
 class Room:
     """Tokens of one micro-batch, and tokens whose activations are kept at the same time; both count padding.
 
-    Up to `few_texts` take twice the tokens of a micro-batch where they are long. `halvings` is how often the room was
-    halved because memory ran out, `everything_checkpointed` whether activation checkpointing had to come on for all
-    texts as well.
+    Up to `few_texts` take twice the tokens of a micro-batch where they are long. `at_once` is how many micro-batches go
+    through the model at the same time. `halvings` is how often the room was halved because memory ran out,
+    `everything_checkpointed` whether activation checkpointing had to come on for all texts as well.
     """
 
     micro_batch_tokens: int
     kept_tokens: int
     few_texts: int = 1
+    at_once: int = 1
     halvings: int = 0
     everything_checkpointed: bool = False
 
@@ -56,10 +59,8 @@ class Room:
         from more. A text alone may be too long for either; it is then a micro-batch and a group of its own.
         """
         half = max(self.kept_tokens // 2, 1)
-        budget = min(self.micro_batch_tokens, half)
-        few = self.few_texts if 2 * budget <= half else 1
-        parts = list(micro_batches(lengths, budget, prompts, max(budget // _OVERHEAD_SHARE, 1), few))
-        padded = [len(part) * int(lengths[part].max(initial=1)) for part in parts]
+        parts = self._cuts(lengths, prompts, half)
+        padded = _padded(parts, lengths)
         limit = self.kept_tokens if sum(padded) <= self.kept_tokens else half
         groups: list[list[Indices]] = []
         held = 0
@@ -71,8 +72,38 @@ class Room:
             held += tokens
         return groups
 
+    def shares(self, parts: Sequence[Indices], lengths: Indices) -> list[list[int]]:
+        """Which of these micro-batches each of those that work at once does, so that all are done together."""
+        overhead = self._overhead(self.micro_batch_tokens)
+        return deal([tokens + overhead for tokens in _padded(parts, lengths)], self.at_once)
 
-def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> Room:
+    def _cuts(self, lengths: Indices, prompts: Indices, most: int) -> list[Indices]:
+        """Micro-batches of at most `most` tokens, none with more than one part of all tokens for each that works at once.
+
+        Where room for few long texts leaves some without work, it is not used.
+        """
+        budget = min(self.micro_batch_tokens, most)
+        few_texts = self.few_texts if 2 * budget <= most else 1
+        if self.at_once > 1 and (share := max(int(lengths.sum()) // self.at_once, 1)) < budget:
+            budget, few_texts = share, 1
+        found: list[tuple[int, list[Indices]]] = []
+        for few in [few_texts] if self.at_once == 1 else [few_texts, 1]:
+            parts = list(micro_batches(lengths, budget, prompts, self._overhead(budget), few))
+            costs = [tokens + self._overhead(budget) for tokens in _padded(parts, lengths)]
+            found.append((longest(costs, self.at_once), parts))
+        return min(found, key=lambda one: one[0])[1]
+
+    def _overhead(self, budget: int) -> int:
+        """Tokens that one more micro-batch costs; where several go at once, a token takes that many times as long."""
+        return max(budget // (_OVERHEAD_SHARE * self.at_once), 1)
+
+
+def _padded(parts: Sequence[Indices], lengths: Indices) -> list[int]:
+    """Tokens of each micro-batch, padding included."""
+    return [len(part) * int(lengths[part].max(initial=1)) for part in parts]
+
+
+def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig, at_once: int = 1) -> Room:
     """The room that the settings give this model; the free memory of the moment plays no part.
 
     So a resumed run takes the same path as the one that was interrupted.
@@ -84,7 +115,7 @@ def room_for(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> R
     except torch.OutOfMemoryError:
         return Room(micro_batch, 1)  # one text at a time, and layers computed twice: what costs least
     limit = config.activation_gib or _default_gib(encoder.device)
-    return Room(micro_batch, max(int(limit * _GIB / max(per_token, 1.0)), 1), few)
+    return Room(micro_batch, max(int(limit * _GIB / max(per_token, 1.0)), 1), few, at_once)
 
 
 def bytes_per_token(encoder: SentenceEncoder, tokens: Tokens, config: TrainConfig) -> float:
@@ -116,7 +147,7 @@ def _kept_bytes(encoder: SentenceEncoder, tokens: Tokens, rows: Indices, config:
     precision = resolve_precision(config.precision, encoder.device)
     devices = [encoder.device] if encoder.device.type == "cuda" else []
     with torch.random.fork_rng(devices), torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        arithmetic = training_arithmetic(encoder.model, precision, encoder.device)
+        arithmetic = training_arithmetic([encoder.model], precision, encoder.device)
         with arithmetic, autocast(precision, encoder.device):
             vectors = encoder.forward(tokens, rows)
         assert vectors is not None  # its graph holds every block until here, so that no address comes twice

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from vectune.errors import TrainingError
 from vectune.train.activation_checkpointing import activation_checkpointing
 from vectune.train.activations import training_arithmetic
 from vectune.train.batch import Batch
+from vectune.train.crew import Crew, crew_size
 from vectune.train.gradient_cache import Group, backpropagate
 from vectune.train.objective import Objective
 from vectune.train.room import Room, room_for
@@ -53,9 +55,10 @@ class Step:
         self._objective = objective
         self._config = config
         self._note = note
-        self._rows = RowGradients(encoder.model)
         self._precision = resolve_precision(config.precision, encoder.device)
-        self._whole = room_for(encoder, tokens, config)
+        self._whole = room_for(encoder, tokens, config, crew_size(encoder, config.micro_batches_at_once))
+        self._crew = Crew(encoder, self._whole.at_once)
+        self._rows = [RowGradients(model) for model in self._crew.models]
         self.room = self._whole
         if self.room.kept_tokens == 1:
             note(f"the memory of {encoder.device} is small: texts go through the model one at a time, layers twice")
@@ -82,22 +85,21 @@ class Step:
     def _try(self, batch: Batch) -> StepResult | None:
         """None when the memory ran out; nothing of the attempt is left then."""
         weights = list(self._encoder.model.parameters())
-        for weight in weights:
-            weight.grad = None
+        self._crew.clear()
         try:
-            with (
-                self._rows.collected(),
-                training_arithmetic(self._encoder.model, self._precision, self._encoder.device),
-            ):
+            with ExitStack() as stack:
+                for rows in self._rows:
+                    stack.enter_context(rows.collected())
+                stack.enter_context(training_arithmetic(self._crew.models, self._precision, self._encoder.device))
                 loss = self._backpropagate(batch)
+            self._crew.gather()
             norm = clip_gradients(weights, self._config.clip)
             value, length = torch.stack([loss, norm.to(loss.device)]).tolist()  # one wait for a GPU, not two
         except torch.OutOfMemoryError:
             pass  # the error holds the frames with all activations: go on outside of it
         else:
             return StepResult(value, length)
-        for weight in weights:
-            weight.grad = None
+        self._crew.clear()
         if self._encoder.device.type == "cuda":
             torch.cuda.empty_cache()
         return None
@@ -118,15 +120,21 @@ class Step:
 
     def _forward(self, batch: Batch, group: Group) -> Tensor:
         """Vectors of a group's texts, in the group's order."""
-        self._rows.settle()  # what the groups before have left: no more than one group's rows wait
-        with autocast(self._precision, self._encoder.device):
-            return torch.cat([self._vectors(batch, part) for part in group])
+        for rows in self._rows:
+            rows.settle()  # what the groups before have left: no more than one group's rows wait
+        tasks = [partial(self._vectors, batch, part) for part in group]
+        if self.room.at_once == 1 or len(tasks) == 1:
+            return torch.cat([task(self._encoder) for task in tasks])
+        return self._crew.forward(tasks, self.room.shares(group, self._tokens.lengths[batch.texts]))
 
-    def _vectors(self, batch: Batch, part: Indices) -> Tensor:
+    def _vectors(self, batch: Batch, part: Indices, encoder: SentenceEncoder) -> Tensor:
         rows = batch.texts[part]
         longest = int(self._tokens.lengths[rows].max(initial=0))
-        with activation_checkpointing(self._encoder.model) if self._checkpointed(longest) else nullcontext():
-            return self._encoder.forward(self._tokens, rows)
+        with (
+            autocast(self._precision, encoder.device),
+            activation_checkpointing(encoder.model) if self._checkpointed(longest) else nullcontext(),
+        ):
+            return encoder.forward(self._tokens, rows)
 
     def _checkpointed(self, longest: int) -> bool:
         """Whether a micro-batch with a text of this many tokens keeps its layers' inputs alone."""

@@ -49,7 +49,7 @@ def test_nothing_is_left_behind(tiny_model_folder: Path) -> None:
     """After the block the model is the one before it: the same hooks, the same attention."""
     encoder = load_encoder(str(tiny_model_folder))
     before = [len(module._forward_hooks) for module in encoder.model.modules()]
-    with training_arithmetic(encoder.model, "bf16", torch.device("cpu")):
+    with training_arithmetic([encoder.model], "bf16", torch.device("cpu")):
         within = [len(module._forward_hooks) for module in encoder.model.modules()]
     assert sum(within) == sum(before) + 1
     assert [len(module._forward_hooks) for module in encoder.model.modules()] == before
@@ -60,7 +60,7 @@ def test_elsewhere_the_model_computes_as_it_is(tiny_model_folder: Path, precisio
     """Only bf16 on a CPU is changed."""
     encoder = load_encoder(str(tiny_model_folder))
     before = [len(module._forward_hooks) for module in encoder.model.modules()]
-    with training_arithmetic(encoder.model, precision, torch.device(device)):  # type: ignore[arg-type]
+    with training_arithmetic([encoder.model], precision, torch.device(device)):  # type: ignore[arg-type]
         assert [len(module._forward_hooks) for module in encoder.model.modules()] == before
         names = {module.config._attn_implementation for module in encoder.model.modules() if hasattr(module, "config")}
         assert "vectune_matrices" not in names

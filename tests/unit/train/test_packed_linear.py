@@ -40,7 +40,7 @@ def _passes(model: nn.Module, *inputs: Tensor, packed: bool) -> list[Tensor]:
     wanted = [*inputs, *(weight for weight in model.parameters() if weight.requires_grad)]
     for value in wanted:
         value.grad = None
-    with packed_linears(model) if packed else torch.enable_grad():
+    with packed_linears([model]) if packed else torch.enable_grad():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             output: Tensor = model(*inputs)
         output.float().pow(2).sum().backward()  # type: ignore[no-untyped-call]
@@ -77,7 +77,7 @@ def test_what_a_lone_layer_gives_may_be_written_to() -> None:
 def test_a_layer_asked_twice_for_one_input_answers_twice() -> None:
     """As where layers are computed again for the backward pass."""
     model, inputs = _attention(), _inputs(3, 8)
-    with packed_linears(model), torch.autocast("cpu", dtype=torch.bfloat16):
+    with packed_linears([model]), torch.autocast("cpu", dtype=torch.bfloat16):
         first, second = model.query(inputs), model.query(inputs)
     torch.testing.assert_close(first, second)
 
@@ -95,7 +95,7 @@ def test_a_model_gives_the_same_within_the_block(name: str) -> None:
     results = []
     for packed in (True, False):
         model.zero_grad()
-        with packed_linears(model) if packed else torch.enable_grad():
+        with packed_linears([model]) if packed else torch.enable_grad():
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 output = model(input_ids=ids).last_hidden_state
             output.float().pow(2).mean().backward()
@@ -132,7 +132,7 @@ def test_weights_that_moved_are_packed_anew() -> None:
 def test_without_autocast_layers_compute_in_fp32() -> None:
     """A part of a model that asks for fp32 gets it; a batch of nothing and a lone vector have their outputs too."""
     layer, inputs = nn.Linear(8, 4), _inputs(3, 8)
-    with packed_linears(layer):
+    with packed_linears([layer]):
         given = layer(inputs)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             nothing, lone = layer(inputs[:0]), layer(inputs[0])
@@ -161,7 +161,7 @@ def test_layers_of_their_own_kind_stay_as_they_are(build: Callable[[], nn.Module
     """A subclass, a layer whose forward pass was replaced, a weight that is computed."""
     layer, inputs = build(), _inputs(3, 8)
     before = vars(layer).get("forward")
-    with packed_linears(layer):
+    with packed_linears([layer]):
         assert vars(layer).get("forward") is before
         within = layer(inputs)
     assert vars(layer).get("forward") is before
@@ -171,10 +171,10 @@ def test_layers_of_their_own_kind_stay_as_they_are(build: Callable[[], nn.Module
 def test_nothing_is_left_behind_even_by_an_error() -> None:
     """After the block, and after one that failed, every layer has the forward pass of its class."""
     model = _attention()
-    with packed_linears(model):
+    with packed_linears([model]):
         assert ["forward" in vars(layer) for layer in (model.query, model.key, model.value)] == [can_pack()] * 3
     assert not any("forward" in vars(layer) for layer in model.modules())
-    with pytest.raises(ValueError, match="on purpose"), packed_linears(model):
+    with pytest.raises(ValueError, match="on purpose"), packed_linears([model]):
         raise ValueError("on purpose")
     assert not any("forward" in vars(layer) for layer in model.modules())
 
@@ -206,3 +206,22 @@ def test_neighbours_of_different_memory_are_copied() -> None:
     first, second = _inputs(2, 3, 8).detach(), _inputs(2, 3, 8, seed=2).detach()
     parts = [first[..., :4], second[..., 4:]]
     torch.testing.assert_close(joined(parts), torch.cat(parts, -1).view(6, 8), rtol=0, atol=0)
+
+
+@pytest.mark.skipif(not can_pack(), reason="nothing is packed on this machine")
+def test_copies_share_packed_weights_and_have_gradients_of_their_own() -> None:
+    """What was packed for one model serves the other, as weights lost since then show; each has its gradients."""
+    one, other = _attention(), _attention()
+    for weight, own in zip(other.parameters(), one.parameters(), strict=True):
+        weight.data = own.data
+    inputs = _inputs(2, 5, 8)
+    with packed_linears([one, other]), torch.autocast("cpu", dtype=torch.bfloat16):
+        first = one(inputs)
+        for weight in one.parameters():
+            weight.data.zero_()
+        second = other(inputs)
+        first.float().sum().backward()
+    assert bool(first.any())
+    assert torch.equal(first, second)
+    assert all(weight.grad is not None for weight in one.parameters())
+    assert all(weight.grad is None for weight in other.parameters())

@@ -52,6 +52,30 @@ def test_eight_long_texts_go_together() -> None:
     assert max(len(part) for part in room.groups(short, np.zeros_like(short))[0]) <= 1024 // 20
 
 
+@given(LENGTHS, st.integers(2, 4), st.integers(1, 8))
+def test_there_is_work_for_all_that_work_at_once(lengths: list[int], at_once: int, few: int) -> None:
+    """No micro-batch of several texts holds more than a part for each; texts, and micro-batches in shares, come once."""
+    sizes = np.array(lengths, dtype=np.int64)
+    room = Room(100, 100_000, few, at_once)
+    (group,) = room.groups(sizes, np.zeros_like(sizes))
+    assert sorted(int(i) for part in group for i in part) == list(range(len(sizes)))
+    assert len(group) >= min(2, len(sizes))
+    part_of_each = int(sizes.sum()) // at_once
+    most = 200 if part_of_each >= 100 else part_of_each
+    assert all(len(part) * int(sizes[part].max()) <= most or len(part) == 1 for part in group)
+    shares = room.shares(group, sizes)
+    assert len(shares) == at_once
+    assert sorted(place for share in shares for place in share) == list(range(len(group)))
+
+
+def test_long_texts_are_cut_so_that_nobody_waits() -> None:
+    """Three micro-batches of eight long texts would leave one of two without work at the end: six of four do not."""
+    long = np.full(24, 250, dtype=np.int64)
+    parts = {n: Room(1024, 100_000, 8, n).groups(long, np.zeros_like(long))[0] for n in (1, 2)}
+    assert [len(part) for part in parts[1]] == [8, 8, 8]
+    assert [len(part) for part in parts[2]] == [4] * 6
+
+
 @given(LENGTHS)
 def test_a_batch_that_fits_is_one_group(lengths: list[int]) -> None:
     """What fits as a whole is not cut into groups; the longest texts come first."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -66,11 +68,20 @@ def do(encoder: SentenceEncoder, kind: str = "pairs", **settings: Any) -> Done:
 
 
 def assert_equal(one: Done, other: Done, most: float = 1e-5) -> None:
-    assert abs(one.result.loss - other.result.loss) < most
+    assert abs(one.result.loss - other.result.loss) <= most
     assert one.gradients.keys() == other.gradients.keys()
     assert len(one.gradients) > 20
     for name, gradient in one.gradients.items():
         torch.testing.assert_close(gradient, other.gradients[name], rtol=most, atol=most, msg=name)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -99,6 +110,54 @@ def test_sparse_gradients_are_added_up_group_after_group(encoder: SentenceEncode
     assert done.gradients[sparse[0]].coalesce()._nnz() == done.gradients[sparse[0]]._nnz() <= len(WORDS) + 5
     dense = {name: gradient.to_dense() for name, gradient in done.gradients.items()}
     assert_equal(Done(done.result, dense, done.notes), whole)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("kind", ["pairs", "triplets", "scored", "labelled"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"gradient_cache": "auto", "activation_gib": SMALL},
+        {"gradient_cache": "on", "activation_checkpointing": "on"},
+    ],
+    ids=["whole", "in groups", "layers twice"],
+)
+def test_micro_batches_at_once_change_nothing(encoder: SentenceEncoder, kind: str, settings: dict[str, Any]) -> None:
+    """Loss and gradients are those of one after another, whatever is kept in memory, sparse tables too."""
+    encoder.model[0].auto_model.embeddings.word_embeddings.sparse = True
+    one, two = (do(encoder, kind, micro_batches_at_once=number, **settings) for number in (1, 2))
+    for done in (one, two):
+        done.gradients.update({name: part.to_dense() for name, part in done.gradients.items()})
+    assert_equal(two, one)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_micro_batches_go_at_once(encoder: SentenceEncoder) -> None:
+    """On a CPU with two threads, by default: in two threads, each with a model of its own."""
+    watching = Watching(encoder.model, "watching")
+    watching.seen.clear()
+    do(watching)
+    assert len(set(watching.seen)) == len({thread for thread, _ in watching.seen}) == 2
+    assert len({model for _, model in watching.seen}) == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_step_gives_the_same_bits_each_time(encoder: SentenceEncoder) -> None:
+    """With several threads too, and in bf16, where the order of sums shows."""
+    first, second = (do(encoder, precision="bf16") for _ in range(2))
+    assert_equal(first, second, most=0.0)
+
+
+class Watching(SentenceEncoder):
+    """Notes in which thread, and with which model, texts go through it, but for the probes of the main thread."""
+
+    seen: ClassVar[list[tuple[int, int]]] = []
+
+    def forward(self, tokens: Tokens, rows: Indices) -> Tensor:
+        if (thread := threading.get_ident()) != threading.main_thread().ident:
+            self.seen.append((thread, id(self.model)))
+        return super().forward(tokens, rows)
 
 
 def passes_of(encoder: SentenceEncoder) -> list[tuple[bool, tuple[int, ...], Tensor]]:
