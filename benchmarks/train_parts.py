@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from page import describe_machine, write_section
-from train_speed import BATCH, in_process, texts, time_vectune
+from train_speed import BATCH, EPOCH, in_process, texts, time_vectune
 
-STEPS = {"long": 5, "short": 16}
+STEPS = {"long": 7, "short": 15}  # and one before them: whole epochs
 
 
 def _own_attention() -> None:
@@ -63,11 +63,11 @@ def _small_blocks() -> None:
     allocator.keep_large_blocks = lambda: False
 
 
-def _micro_batches(tokens: int) -> Callable[[], None]:
+def _setting(name: str, value: int) -> Callable[[], None]:
     def change() -> None:
         from vectune.config import TrainConfig
 
-        TrainConfig.model_fields["micro_batch_tokens"].default = tokens
+        TrainConfig.model_fields[name].default = value
         TrainConfig.model_rebuild(force=True)
 
     return change
@@ -118,11 +118,12 @@ PARTS: dict[str, Callable[[], None]] = {
     "dense word-embedding gradient": _dense_tables,
     "sparse gradients left to autograd": _rows_left_to_autograd,
     "mallopt left alone": _small_blocks,
+    "one micro-batch at a time": _setting("micro_batches_at_once", 1),
     "micro-batches as full as they get": _full_micro_batches,
     "no room for eight long texts": _nothing_for_few,
-    "micro-batches of 512 tokens": _micro_batches(512),
-    "micro-batches of 2,048 tokens": _micro_batches(2048),
-    "micro-batches of 8,192 tokens": _micro_batches(8192),
+    "micro-batches of 512 tokens": _setting("micro_batch_tokens", 512),
+    "micro-batches of 2,048 tokens": _setting("micro_batch_tokens", 2048),
+    "micro-batches of 8,192 tokens": _setting("micro_batch_tokens", 8192),
     "one padded batch": _one_micro_batch,
     "dropout on": _dropout,
 }
@@ -131,7 +132,7 @@ PARTS: dict[str, Callable[[], None]] = {
 def turn(part: str, length: str) -> list[float]:
     """Pairs per second of each timed step, in this process."""
     PARTS[part]()
-    pairs = texts(length == "short", BATCH * (STEPS[length] + 1))
+    pairs = texts(length == "short", BATCH * EPOCH)
     return [BATCH / second for second in time_vectune(pairs, STEPS[length], "auto")]
 
 

@@ -39,6 +39,14 @@ def crew_size(encoder: SentenceEncoder, wanted: int | None) -> int:
     return min(_AT_ONCE, threads) if _gradient_bytes(encoder.model) <= _COPIED_BYTES else 1
 
 
+def form_crew(encoder: SentenceEncoder, wanted: int | None) -> Crew:
+    """A crew of `crew_size`, or of one where the model cannot be copied: what models are made of is their own."""
+    try:
+        return Crew(encoder, crew_size(encoder, wanted))
+    except Exception:
+        return Crew(encoder, 1)
+
+
 def _copyable(model: nn.Module) -> bool:
     return not any(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module)
@@ -100,11 +108,11 @@ class Crew:
         self._each(do)
 
     def clear(self) -> None:
-        """No gradients in any model, and each in the mode that the model itself is in."""
-        for model in self.models:
+        """No gradients in any model, and the copies in the mode that the model is in."""
+        for model in self.models[1:]:
             model.train(self.models[0].training)
-            for weight in model.parameters():
-                weight.grad = None
+        for weight in (weight for model in self.models for weight in model.parameters()):
+            weight.grad = None
 
     def gather(self) -> None:
         """Add the gradients of the copies to those of the model, one copy after another."""

@@ -78,7 +78,7 @@ class Room:
         return deal([tokens + overhead for tokens in _padded(parts, lengths)], self.at_once)
 
     def _cuts(self, lengths: Indices, prompts: Indices, most: int) -> list[Indices]:
-        """Micro-batches of at most `most` tokens, none with more than one part of all tokens for each that works at once.
+        """Micro-batches of at most `most` tokens, and small enough that all that work at once have some.
 
         Where room for few long texts leaves some without work, it is not used.
         """

@@ -18,7 +18,7 @@ from vectune.errors import TrainingError
 from vectune.train.activation_checkpointing import activation_checkpointing
 from vectune.train.activations import training_arithmetic
 from vectune.train.batch import Batch
-from vectune.train.crew import Crew, crew_size
+from vectune.train.crew import form_crew
 from vectune.train.gradient_cache import Group, backpropagate
 from vectune.train.objective import Objective
 from vectune.train.room import Room, room_for
@@ -56,8 +56,8 @@ class Step:
         self._config = config
         self._note = note
         self._precision = resolve_precision(config.precision, encoder.device)
-        self._whole = room_for(encoder, tokens, config, crew_size(encoder, config.micro_batches_at_once))
-        self._crew = Crew(encoder, self._whole.at_once)
+        self._crew = form_crew(encoder, config.micro_batches_at_once)
+        self._whole = room_for(encoder, tokens, config, len(self._crew.models))
         self._rows = [RowGradients(model) for model in self._crew.models]
         self.room = self._whole
         if self.room.kept_tokens == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from tests.fakes.tiny_model import WORDS
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import Indices, Tokens
-from vectune.train.crew import Crew, Task, crew_size
+from vectune.train.crew import Crew, Task, crew_size, form_crew
 
 PARTS = [np.array(rows) for rows in ([0, 1, 2], [3], [4, 5], [6, 7, 8, 9])]
 SHARES = [[3, 1], [0, 2]]
@@ -138,8 +139,18 @@ def test_copies_go_into_the_mode_of_the_model(encoder: SentenceEncoder) -> None:
     crew = Crew(encoder, 2)
     for training in (True, False):
         encoder.model.train(training)
+        encoder.model[0].auto_model.embeddings.eval()
         crew.clear()
         assert crew.models[1].training is training
+        assert encoder.model.training is training
+        assert not encoder.model[0].auto_model.embeddings.training
+
+
+def test_a_model_that_refuses_to_be_copied_goes_alone(encoder: SentenceEncoder) -> None:
+    """Models bring code of their own, which may hold what cannot be copied."""
+    assert len(form_crew(encoder, 2).encoders) == 2
+    encoder.model.kept = threading.Lock()
+    assert len(form_crew(encoder, 2).encoders) == 1
 
 
 def test_an_error_comes_when_no_thread_works_any_more(encoder: SentenceEncoder) -> None:

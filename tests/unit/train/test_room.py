@@ -54,7 +54,7 @@ def test_eight_long_texts_go_together() -> None:
 
 @given(LENGTHS, st.integers(2, 4), st.integers(1, 8))
 def test_there_is_work_for_all_that_work_at_once(lengths: list[int], at_once: int, few: int) -> None:
-    """No micro-batch of several texts holds more than a part for each; texts, and micro-batches in shares, come once."""
+    """No micro-batch of several texts holds more than a part for each; texts, and places in shares, come once."""
     sizes = np.array(lengths, dtype=np.int64)
     room = Room(100, 100_000, few, at_once)
     (group,) = room.groups(sizes, np.zeros_like(sizes))
