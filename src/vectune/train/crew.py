@@ -171,7 +171,7 @@ def _sharing_weights(encoder: SentenceEncoder) -> SentenceEncoder:
     model = encoder.model
     shared: dict[int, Any] = {id(weight): _beside(weight) for weight in model.parameters()}
     shared |= {id(buffer): buffer for buffer in model.buffers()}
-    shared |= {id(tokenizer): tokenizer for tokenizer in [model.tokenizer]}
+    shared[id(model.tokenizer)] = model.tokenizer
     other = copy.copy(encoder)
     other.model = copy.deepcopy(model, shared)
     return other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from transformers import (
     T5EncoderModel,
 )
 
+from tests.fakes.moved_updates import moved
 from tests.fakes.tiny_decoder import save_tiny_decoder
 from tests.fakes.tiny_model import SPECIAL, WORDS
 from vectune.config import TrainConfig
@@ -58,12 +58,7 @@ MODELS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def encoder_of(kind: str, tiny_model_folder: Path, tmp_path: Path) -> SentenceEncoder:
@@ -72,13 +67,7 @@ def encoder_of(kind: str, tiny_model_folder: Path, tmp_path: Path) -> SentenceEn
         return load_encoder(str(tiny_model_folder))
     if kind == "lora":
         method = Lora(TrainConfig(method="lora", lora_rank=4))
-        encoder = method.begin(load_encoder(str(tiny_model_folder)), Start((), tmp_path, Silent()))
-        torch.manual_seed(1)
-        with torch.no_grad():
-            for weight in encoder.model.parameters():
-                if weight.requires_grad:
-                    weight.normal_(std=0.2)
-        return encoder
+        return moved(method.begin(load_encoder(str(tiny_model_folder)), Start((), tmp_path, Silent())))
     if kind == "decoder":
         return load_encoder(str(save_tiny_decoder(tmp_path / "decoder")))
     torch.manual_seed(0)

@@ -208,7 +208,6 @@ def test_neighbours_of_different_memory_are_copied() -> None:
     torch.testing.assert_close(joined(parts), torch.cat(parts, -1).view(6, 8), rtol=0, atol=0)
 
 
-@pytest.mark.skipif(not can_pack(), reason="nothing is packed on this machine")
 def test_copies_share_packed_weights_and_have_gradients_of_their_own() -> None:
     """What was packed for one model serves the other, as weights lost since then show; each has its gradients."""
     one, other = _attention(), _attention()
@@ -222,6 +221,6 @@ def test_copies_share_packed_weights_and_have_gradients_of_their_own() -> None:
         second = other(inputs)
         first.float().sum().backward()
     assert bool(first.any())
-    assert torch.equal(first, second)
+    assert torch.equal(first, second) is can_pack()
     assert all(weight.grad is not None for weight in one.parameters())
     assert all(weight.grad is None for weight in other.parameters())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,15 +72,6 @@ def assert_equal(one: Done, other: Done, most: float = 1e-5) -> None:
     assert len(one.gradients) > 20
     for name, gradient in one.gradients.items():
         torch.testing.assert_close(gradient, other.gradients[name], rtol=most, atol=most, msg=name)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    """Whatever the machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

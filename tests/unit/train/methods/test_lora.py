@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AlbertConfig, AlbertModel, GPT2Config, GPT2Model
 
+from tests.fakes.moved_updates import moved
 from tests.fakes.tiny_decoder import save_tiny_decoder
 from vectune.config import TrainConfig
 from vectune.encode.loading import load_encoder
@@ -31,16 +32,6 @@ CONFIG = TrainConfig(method="lora", lora_rank=4)
 def _begun(folder: Path, config: TrainConfig = CONFIG) -> tuple[Lora, SentenceEncoder]:
     method = Lora(config)
     return method, method.begin(load_encoder(str(folder), precision="fp32"), Start((), folder, Silent()))
-
-
-def _moved(encoder: SentenceEncoder) -> SentenceEncoder:
-    """The encoder with updates that change its vectors."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for weight in encoder.model.parameters():
-            if weight.requires_grad:
-                weight.normal_(std=0.2)
-    return encoder
 
 
 def test_updates_begin_at_nothing(tiny_model_folder: Path) -> None:
@@ -76,7 +67,7 @@ def test_mixing_scales_the_update(tiny_model_folder: Path, tmp_path: Path, share
     plain = {name: weight.clone() for name, weight in load_encoder(str(tiny_model_folder)).model.named_parameters()}
     method, encoder = _begun(tiny_model_folder)
     before = copy_weights(encoder.model)
-    tuned = copy_weights(_moved(encoder).model)
+    tuned = copy_weights(moved(encoder).model)
     load_weights(encoder.model, mix(method.unlearnt(before, tuned), tuned, share))
     name = "encoder.layer.0.output.dense"
     method.finish(encoder, tmp_path)
@@ -94,7 +85,7 @@ def test_mixing_scales_the_update(tiny_model_folder: Path, tmp_path: Path, share
 def test_merged_and_unmerged_give_the_same_vectors(tiny_model_folder: Path, tmp_path: Path) -> None:
     """Merged, nothing of peft is left in the model; unmerged, peft puts the adapter onto the base: equal vectors."""
     method, encoder = _begun(tiny_model_folder)
-    expected = _moved(encoder).encode(TEXTS)
+    expected = moved(encoder).encode(TEXTS)
     method.finish(encoder, tmp_path)
     assert not [name for name in encoder.model.state_dict() if "lora" in name or "base_layer" in name]
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
@@ -154,7 +145,7 @@ def test_decoder_takes_updates_too(tmp_path: Path, side: str) -> None:
     """A decoder with last-token pooling is updated, merged and gives the vectors it gave unmerged."""
     folder = save_tiny_decoder(tmp_path / "decoder", side=side)
     method, encoder = _begun(folder)
-    expected = _moved(encoder).encode(TEXTS)
+    expected = moved(encoder).encode(TEXTS)
     method.finish(encoder, tmp_path)
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
 
@@ -169,7 +160,7 @@ def test_as_if_merged_is_a_copy(tiny_model_folder: Path) -> None:
     """For a while the model has its updates in its weights and gives the same vectors; then it is as it was, to the
     bit."""
     _, encoder = _begun(tiny_model_folder)
-    before = copy_weights(_moved(encoder).model)
+    before = copy_weights(moved(encoder).model)
     expected = encoder.encode(TEXTS)
     with as_if_merged(encoder):
         assert not [name for name in encoder.model.state_dict() if "lora" in name]
