@@ -15,7 +15,7 @@ from vectune.encode.backends.graph_encoder import Batch
 from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import Manifest
-from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.export.openvino_library import openvino_core
 from vectune.encode.tokenised import Idle
 from vectune.encode.tokens import Indices
 from vectune.errors import ModelError
@@ -33,10 +33,9 @@ class OpenvinoSession:
     """Measured, not derived: batches of a multiple of 16 tokens were the quickest, in bf16 and in int8."""
 
     def __init__(self, folder: Path, manifest: Manifest, precision: EncodePrecision = "auto") -> None:
-        openvino = load_openvino()
         self.workers = usable_cores()
         try:
-            core = openvino.Core()
+            core = openvino_core()
             self.precision = _resolved(precision, core)
             settings = {
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from vectune.encode.signal_stack import signal_stack_kept
 from vectune.errors import ModelError
 
 _TELEMETRY = "openvino_telemetry"
@@ -25,6 +26,17 @@ def load_openvino() -> Any:
             "OpenVINO is not installed.", "pip install 'vectune[cpu]', or choose --backend torch."
         ) from error
     return openvino
+
+
+def openvino_core() -> Any:
+    """A new `openvino.Core` with its CPU plugin open; opening it leaves this thread's signal stack as it was.
+
+    ModelError when OpenVINO is not installed; a RuntimeError of OpenVINO where its plugin does not start.
+    """
+    with signal_stack_kept():
+        core = load_openvino().Core()
+        core.get_versions("CPU")  # else the plugin is opened by whatever asks for it first, in some other place
+    return core
 
 
 def load_nncf() -> Any:

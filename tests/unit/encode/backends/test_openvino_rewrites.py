@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.export.manifest import read_manifest
-from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.export.openvino_library import load_openvino, openvino_core
 
 BATCH, HEADS, LENGTH, WIDTH = 3, 2, 5, 4
 
 
 def _run(model: Any, *inputs: NDArray[Any]) -> NDArray[np.float32]:
-    compiled = load_openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found: NDArray[np.float32] = compiled(list(inputs))[0]
     return found.copy()
 
@@ -117,7 +117,7 @@ def test_only_small_tables_are_widened(rows: int, *, converted: bool) -> None:
 def test_exports_are_rewritten(exported: dict[str, Path], form: str) -> None:
     """What this project exports is of the kind that is rewritten: a new version of the exporter would be noticed."""
     folder = exported[form]
-    model = load_openvino().Core().read_model(folder / read_manifest(folder).file)
+    model = openvino_core().read_model(folder / read_manifest(folder).file)
     before = _kinds(model)
     assert "ScaledDotProductAttention" in before
     assert _widened_tables(model)
@@ -130,7 +130,7 @@ def test_a_session_runs_the_rewritten_graph(exported: dict[str, Path]) -> None:
     """What the plugin has compiled looks its tables up in fp32; the file's own graph does so in fp16."""
     folder = exported["openvino"]
     manifest = read_manifest(folder)
-    plain = load_openvino().Core().compile_model(folder / manifest.file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    plain = openvino_core().compile_model(folder / manifest.file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     session = OpenvinoSession(folder, manifest, "fp32")
     assert "f16" in _lookup_precisions(plain)
     # No vector tells the two apart, since they are to be the same: so we look at what the session owns.

@@ -72,9 +72,9 @@ def test_int8_bears_an_outlier_that_is_apart(tiny_model_folder: Path, tmp_path: 
 def _run(runtime: str, file: Path, ids: list[list[int]]) -> np.ndarray:
     found = []
     if runtime == "openvino":
-        from vectune.encode.export.openvino_library import load_openvino
+        from vectune.encode.export.openvino_library import openvino_core
 
-        model = load_openvino().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        model = openvino_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         run = lambda given: model(given)[0]  # noqa: E731 - two runtimes, one line each
     else:
         import onnxruntime
