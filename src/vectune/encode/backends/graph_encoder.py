@@ -145,9 +145,12 @@ def quick_widths(lengths: Indices, stride: int, most: int) -> Indices:
     """How wide the batches of texts of these lengths are best made, int64 [texts]: the next multiple of `stride` where
     that is near, and within `most`, else the length itself.
 
-    Near is half of a stride, and an eighth of the length: further away padding costs more than it saves.
+    Near is half of a stride, and an eighth of the length: further away padding costs more than it saves. For a lone
+    text it is always near: to go from one shape to another costs a runtime more than so few tokens do.
     """
     full = np.maximum(np.minimum(-(-lengths // stride) * stride, most), lengths)
+    if len(lengths) == 1:
+        return full
     return np.where(full - lengths <= np.minimum(lengths // _WORTH_PADDING, stride // 2), full, lengths)
 
 

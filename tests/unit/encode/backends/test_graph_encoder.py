@@ -96,7 +96,7 @@ def test_batches_are_as_wide_as_kernels_like(exported: dict[str, Path], words: i
 
 
 @given(
-    st.lists(st.integers(0, 600), min_size=1, max_size=50), st.sampled_from([1, 8, 16, 32]), st.sampled_from([48, 512])
+    st.lists(st.integers(0, 600), min_size=2, max_size=50), st.sampled_from([1, 8, 16, 32]), st.sampled_from([48, 512])
 )
 def test_quick_widths_pad_little(lengths: list[int], stride: int, most: int) -> None:
     """No text is cut, none is padded by more than an eighth or half of a stride, and longer texts are no narrower."""
@@ -107,6 +107,21 @@ def test_quick_widths_pad_little(lengths: list[int], stride: int, most: int) -> 
     assert (added <= np.minimum(given_lengths // 8, stride // 2)).all()
     assert (np.diff(found) >= 0).all()
     assert all(width % stride == 0 or width == most for width, more in zip(found, added, strict=True) if more)
+
+
+@pytest.mark.parametrize(("words", "width"), [(1, 16), (13, 16), (14, 32), (40, 48)])
+def test_a_lone_text_is_as_wide_as_the_next_multiple(exported: dict[str, Path], words: int, width: int) -> None:
+    """However far that is: single texts of many lengths are of few shapes. What was filled up is masked."""
+    session = Lengths(stride=16)
+    encoder = _encoder(exported, session)
+    text = " ".join(WORDS[:words])
+    found = encoder.encode([text], Role.QUERY)
+    (batch,) = session.batches
+    assert batch.ids.shape == (1, width)
+    assert int(batch.mask.sum()) == words + 3  # a prompt of one word, and the special tokens
+    tokens = encoder.tokenise([text], Role.QUERY).tokens
+    assert tokens is not None
+    np.testing.assert_array_equal(encoder.encode_tokens(tokens, Role.QUERY), found)
 
 
 def test_limit_may_be_lowered_only(exported: dict[str, Path]) -> None:
