@@ -64,7 +64,7 @@ async def _answered(
     found = await _open(work, caller.project, asked, texts)
     if isinstance(found.model, SharedEncoder):
         _refuse_more(asked.dimensions, found.model.dim)
-    reading = await read(found.model, texts, found.role, work.queue, work.texts)
+    reading = await read(found.model, texts, found.role, work.queue, work.texts, exact=caller.limits.of_tokens)
     _refuse_long(reading)
     with work.limits.charging(caller, int(reading.counts.sum())) as charge:
         embedded = await embed(reading, work.queue, work.texts)
@@ -123,7 +123,7 @@ def _refuse_more(dim: int | None, full: int) -> None:
 
 
 def _refuse_long(reading: Reading) -> None:
-    """TextTooLong beyond the limits; an endpoint counts for itself, and refuses for itself."""
+    """TextTooLong beyond the limits. An endpoint counts and refuses for itself; what else is only guessed is short."""
     if reading.guessed:
         return
     counts = reading.counts

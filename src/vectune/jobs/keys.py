@@ -42,6 +42,11 @@ class KeyLimits:
     jobs_a_day: int | None = None
     tokens_in_all: int | None = None
 
+    @property
+    def of_tokens(self) -> bool:
+        """Whether the tokens of a request must be known before it is answered."""
+        return self.tokens_a_minute is not None or self.tokens_in_all is not None
+
 
 @dataclass(frozen=True)
 class Caller:

@@ -21,7 +21,10 @@ LONG_TOKENS = 64
 
 @dataclass(eq=False)
 class Request:
-    """One caller: the vectors of its texts are filled in piece by piece."""
+    """One caller: the vectors of its texts are filled in piece by piece.
+
+    So are the `counts` of their tokens, int64 [texts], where nobody has read the texts yet: whoever runs a piece does.
+    """
 
     encoder: SharedEncoder
     role: Role
@@ -29,6 +32,7 @@ class Request:
     loop: asyncio.AbstractEventLoop
     vectors: Vectors
     pieces: int = 0
+    counts: NDArray[np.int64] | None = None
 
     @property
     def left(self) -> bool:
@@ -40,7 +44,7 @@ class Request:
 class Piece:
     """Some texts of one request, few enough to go through a model at once; `rows` are their places in it.
 
-    They are held as `tokens` where the encoder takes these, else as `texts`.
+    They are held as `tokens` where somebody has read them for an encoder that takes these, else as `texts`.
     """
 
     request: Request
@@ -49,12 +53,15 @@ class Piece:
     texts: Sequence[str] = ()
     tokens: Tokens | None = None
 
+    @property
+    def as_tokens(self) -> bool:
+        """Whether the model is to be handed tokens, which may be still to be read."""
+        return self.tokens is not None or self.request.counts is not None
+
     def goes_with(self, other: Piece) -> bool:
         """Whether both can go through a model together."""
         one, two = self.request, other.request
-        return (
-            one.encoder is two.encoder and one.role is two.role and (self.tokens is None) is (other.tokens is None)
-        )  # fmt: skip
+        return one.encoder is two.encoder and one.role is two.role and self.as_tokens is other.as_tokens
 
 
 @dataclass

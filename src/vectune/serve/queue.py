@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vectune.encode.encoder import Vectors
 from vectune.encode.tokenised import Idle, Tokenised
-from vectune.encode.tokens import concatenate
+from vectune.encode.tokens import Tokens, concatenate
 from vectune.errors import CapacityError
 from vectune.records import Role
 from vectune.serve.lanes import Lane, Piece, Request, pieces_of
@@ -133,12 +133,24 @@ class EmbeddingQueue:
         With `read`, what `encoder.read` gave for them, the queue knows what they cost, and nothing is tokenised again.
         A request that is larger than the whole queue is taken when nothing else waits.
         """
-        loop = asyncio.get_running_loop()
-        vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
+        return await self._ran(_request(encoder, texts, role), texts, read)
+
+    async def read_and_embed(
+        self, encoder: SharedEncoder, texts: Sequence[str], role: Role
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """The vectors as `embed` gives them, and the tokens of each text before any cut, int64 [len(texts)].
+
+        For an encoder that takes tokens. The texts are read by the thread that runs them, those of a batch in one call;
+        until then their tokens are guessed.
+        """
+        request = _request(encoder, texts, role)
+        request.counts = counts = np.zeros(len(texts), dtype=np.int64)
+        return await self._ran(request, texts, None), counts
+
+    async def _ran(self, request: Request, texts: Sequence[str], read: Tokenised | None) -> Vectors:
         if not texts:
-            return vectors
-        request = Request(encoder, role, loop.create_future(), loop, vectors)
-        costs = _costs(encoder, texts, read)
+            return request.vectors
+        costs = _costs(request.encoder, texts, read)
         short, long = pieces_of(request, texts, costs, None if read is None else read.tokens, self._batch_tokens)
         request.pieces = len(short) + len(long)
         self._put(short, long, int(costs.sum()))
@@ -198,6 +210,7 @@ class EmbeddingQueue:
 
     def _run(self, batch: list[Piece], let_on: Idle) -> None:
         started = time.perf_counter()
+        batch = sorted(batch, key=lambda piece: piece.tokens is not None)
         try:
             vectors = _encoded(batch, let_on)
         except Exception as error:
@@ -222,6 +235,12 @@ class EmbeddingQueue:
         _answer(done)
 
 
+def _request(encoder: SharedEncoder, texts: Sequence[str], role: Role) -> Request:
+    """A request of the event loop that runs, no vector of it known."""
+    loop = asyncio.get_running_loop()
+    return Request(encoder, role, loop.create_future(), loop, np.zeros((len(texts), encoder.dim), dtype=np.float32))
+
+
 def guessed_tokens(text: str) -> int:
     """About how many tokens a text has, told from its characters."""
     return len(text) // _CHARS_A_TOKEN + _TOKENS_A_TEXT
@@ -237,12 +256,31 @@ def _costs(encoder: SharedEncoder, texts: Sequence[str], read: Tokenised | None)
 
 
 def _encoded(batch: list[Piece], idle: Idle) -> Vectors:
-    """The vectors of all texts of the batch, one piece after the other."""
+    """The vectors of all texts of the batch, one piece after the other, those that nobody has read first."""
     first = batch[0].request
-    tokens = [piece.tokens for piece in batch if piece.tokens is not None]
-    if tokens:
-        return first.encoder.encode_tokens(concatenate(tokens), first.role, idle)
-    return first.encoder.encode([text for piece in batch for text in piece.texts], first.role)
+    if not batch[0].as_tokens:
+        return first.encoder.encode([text for piece in batch for text in piece.texts], first.role)
+    unread = [piece for piece in batch if piece.tokens is None]
+    tokens = [*_read(unread), *(piece.tokens for piece in batch if piece.tokens is not None)]
+    return first.encoder.encode_tokens(tokens[0] if len(tokens) == 1 else concatenate(tokens), first.role, idle)
+
+
+def _read(pieces: list[Piece]) -> list[Tokens]:
+    """The tokens of the pieces, together, if there are any pieces. What they cost, and the counts of their requests,
+    are known then."""
+    if not pieces:
+        return []
+    first = pieces[0].request
+    found = first.encoder.read([text for piece in pieces for text in piece.texts], first.role)
+    assert found.tokens is not None
+    lengths, begin = found.tokens.lengths, 0
+    for piece in pieces:
+        end = begin + len(piece.rows)
+        piece.cost = int(lengths[begin:end].sum())
+        assert piece.request.counts is not None
+        piece.request.counts[piece.rows] = found.counts[begin:end]
+        begin = end
+    return [found.tokens]
 
 
 def _answer(requests: list[Request], error: Exception | None = None) -> None:

@@ -13,23 +13,24 @@ from numpy.typing import NDArray
 from vectune.encode.encoder import Vectors
 from vectune.encode.tokenised import Tokenised
 from vectune.records import Role
-from vectune.serve.queue import EmbeddingQueue
+from vectune.serve.queue import EmbeddingQueue, guessed_tokens
 from vectune.serve.remote_model import RemoteModel
 from vectune.serve.shared_encoder import SharedEncoder
 from vectune.serve.text_cache import Known, TextCache
 
 ServedModel = SharedEncoder | RemoteModel
 _SMALL = 2000
-"""Characters of all texts up to which they are read on the event loop: that is quicker than handing them to a thread,
-and takes about half a millisecond at most. More would hold up other callers."""
+"""Characters of all texts up to which nobody needs their tokens before they are encoded: a character is four tokens at
+most, its bytes, so that no limit of a request is in reach."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """Texts of one caller before they are encoded. `counts` are the tokens of each, int64 [texts].
 
-    For a model behind an endpoint they are a guess (`guessed`): its own count comes with the vectors. `known` has what
-    the cache knew of each text; `read` is of the `fresh` ones, whose places in the request are `rows`.
+    They are a guess (`guessed`) where the count comes with the vectors: from a model behind an endpoint, and of texts
+    that the thread that encodes them is to read. `known` has what the cache knew of each text; `read` is of the `fresh`
+    ones, whose places in the request are `rows`.
     """
 
     model: ServedModel
@@ -51,22 +52,29 @@ class Embedded:
 
 
 async def read(
-    model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue, cache: TextCache
+    model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue, cache: TextCache, exact: bool = False
 ) -> Reading:
     """Look texts up in the cache and read the others; Overloaded when the queue is full.
 
-    Texts of more than a page in all are tokenised in a thread of the queue, shorter ones at once, as the way to a
-    thread costs more than they do. What a remote model needs is a guess, which costs nothing.
+    Nothing is tokenised on the event loop: texts of more than a page in all are read in a thread of the queue now, what
+    is less by the thread that will encode them, unless it must be known now how many tokens they have (`exact`). What a
+    remote model needs is a guess, which costs nothing.
     """
     known: list[Known | None] = cache.get(model.serial, role, texts) if cache.on else [None] * len(texts)
     rows = np.array([row for row, found in enumerate(known) if found is None], dtype=np.int64)
     fresh = texts if len(rows) == len(texts) else [texts[row] for row in rows]
     if len(rows) and not isinstance(model, RemoteModel):
         queue.refuse_if_full()
-    found = await _read(model, fresh, role, queue)
+    guessed = isinstance(model, RemoteModel) or (not exact and _may_wait(model, fresh))
+    if isinstance(model, RemoteModel):
+        found = model.read(fresh, role)
+    elif guessed:
+        found = Tokenised(np.array([guessed_tokens(text) for text in fresh], dtype=np.int64))
+    else:
+        found = await _read(model, fresh, role, queue)
     counts = np.array([0 if one is None else one.tokens for one in known], dtype=np.int64)
     counts[rows] = found.counts
-    return Reading(model, role, counts, isinstance(model, RemoteModel), known, rows, fresh, found)
+    return Reading(model, role, counts, guessed, known, rows, fresh, found)
 
 
 async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Embedded:
@@ -79,9 +87,12 @@ async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Em
     return _together(reading, fresh)
 
 
-async def _read(model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
-    if isinstance(model, RemoteModel) or (model.reads_beside and sum(map(len, texts)) <= _SMALL):
-        return model.read(texts, role)
+def _may_wait(model: SharedEncoder, texts: Sequence[str]) -> bool:
+    """Whether texts may be read by the thread that encodes them."""
+    return model.takes_tokens and sum(map(len, texts)) <= _SMALL
+
+
+async def _read(model: SharedEncoder, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
     if model.reads_beside:
         return await queue.beside(partial(model.read, texts, role))
     return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it
@@ -93,6 +104,8 @@ async def _encoded(reading: Reading, queue: EmbeddingQueue) -> Embedded:
     if isinstance(reading.model, RemoteModel):
         answer = await reading.model.embed(reading.fresh, reading.role)
         return Embedded(answer.vectors, _shares(reading.read.counts, answer.tokens))
+    if reading.guessed:
+        return Embedded(*await queue.read_and_embed(reading.model, reading.fresh, reading.role))
     vectors = await queue.embed(reading.model, reading.fresh, reading.role, reading.read)
     return Embedded(vectors, reading.read.counts)
 

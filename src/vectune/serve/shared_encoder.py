@@ -45,9 +45,14 @@ class SharedEncoder:
         self.max_tokens: int | None = getattr(encoder, "max_tokens", None)
 
     @property
+    def takes_tokens(self) -> bool:
+        """Whether `read` gives tokens, for `encode_tokens`."""
+        return token_encoder(self._encoder) is not None
+
+    @property
     def reads_beside(self) -> bool:
         """Whether reading texts never waits for encoding."""
-        return self._count is not None or token_encoder(self._encoder) is not None
+        return self._count is not None or self.takes_tokens
 
     def read(self, texts: Sequence[str], role: Role) -> Tokenised:
         """How many tokens each text has, and the tokens themselves for an encoder that takes them."""

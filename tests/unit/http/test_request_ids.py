@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,6 +196,9 @@ def test_texts_of_a_failing_model_are_not_logged(services: Services, log: Path) 
 
         def refuse_if_full(self) -> None:
             return
+
+        async def beside(self, work: Callable[[], object]) -> object:
+            return work()
 
         async def embed(self, *given: object, **named: object) -> None:
             raise RuntimeError(f"can't read {given!r} {SECRET}")

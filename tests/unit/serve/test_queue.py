@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from tests.fakes.ending_encoder import EndingEncoder
 from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
 from tests.fakes.token_encoder import TokenEncoder
+from vectune.encode.tokenised import Tokenised
 from vectune.errors import ModelError
 from vectune.records import Role
 from vectune.serve.queue import EmbeddingQueue, Overloaded
@@ -155,6 +156,48 @@ async def test_tokens_that_were_read_are_encoded(queue: EmbeddingQueue) -> None:
         expected = HashEncoder().encode(["word" if text == LONG else text for text in texts])
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
     assert inner.as_texts == []
+
+
+async def test_texts_are_read_by_who_encodes_them() -> None:
+    """Requests with their tokens and without make one batch, the texts of the latter are read in one call, and each
+    request has its own vectors and the counts of its tokens, those that the model does not read included."""
+    seen: list[tuple[int, int, float]] = []
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=100_000, observe=lambda *batch: seen.append(batch))
+    inner = TokenEncoder(max_tokens=3)
+    encoder = SharedEncoder(inner)
+    given = ["red cat"]
+    read = encoder.read(given, Role.QUERY)
+    texts = [["blue sun sea sky", "rain"], ["a b c d e f"]]
+    with_tokens = asyncio.create_task(queue.embed(encoder, given, Role.QUERY, read))
+    without = [asyncio.create_task(queue.read_and_embed(encoder, some, Role.QUERY)) for some in texts]
+    await asyncio.sleep(0)
+    queue.start()
+    np.testing.assert_allclose(await with_tokens, HashEncoder().encode(given), atol=1e-6)
+    for some, task in zip(texts, without, strict=True):
+        vectors, counts = await task
+        np.testing.assert_allclose(vectors, HashEncoder().encode([" ".join(t.split()[:3]) for t in some]), atol=1e-6)
+        assert counts.tolist() == [len(text.split()) for text in some]
+    assert inner.num_read == 4
+    assert [(tokens, number) for tokens, number, _ in seen] == [(2 + 3 + 1 + 3, 4)]
+    assert (queue.waiting_tokens, queue.waiting_texts) == (0, 0)
+    await asyncio.to_thread(queue.close)
+
+
+async def test_reading_that_fails_is_told_and_the_queue_goes_on(queue: EmbeddingQueue) -> None:
+    """Texts that the tokenizer does not take are their callers' error."""
+
+    class Picky(TokenEncoder):
+        def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+            if "bad" in texts:
+                raise ValueError("not a text")
+            return super().tokenise(texts, role)
+
+    encoder = SharedEncoder(Picky())
+    with pytest.raises(ValueError, match="not a text"):
+        await queue.read_and_embed(encoder, ["bad"], Role.QUERY)
+    assert (await queue.read_and_embed(encoder, ["good"], Role.QUERY))[1].tolist() == [1]
+    vectors, counts = await queue.read_and_embed(encoder, [], Role.QUERY)
+    assert (vectors.shape, counts.shape) == ((0, 32), (0,))
 
 
 @pytest.mark.parametrize("says_so", [True, False])

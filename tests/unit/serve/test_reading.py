@@ -136,19 +136,27 @@ class Watched(TokenEncoder):
         return super().tokenise(texts, role)
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(
-    ("texts", "beside"),
-    [(["w " * 999], False), (["w"] * 2000, False), (["w " * 1001], True), (["w " * 100] * 11, True)],
+    ("texts", "short"),
+    [(["w " * 999], True), (["w"] * 2000, True), (["w " * 1001], False), (["w " * 100] * 11, False)],
     ids=["short", "short together", "long", "long together"],
 )
-async def test_long_texts_are_tokenised_off_the_event_loop(
-    queue: EmbeddingQueue, texts: list[str], beside: bool
+async def test_texts_are_tokenised_off_the_event_loop(
+    queue: EmbeddingQueue, texts: list[str], short: bool, exact: bool
 ) -> None:
-    """Up to 2,000 characters in all are read at once; more in a thread of the queue, where no other caller feels it."""
+    """Up to 2,000 characters in all are read by a thread that encodes them, once; more, and what must be counted
+    before, in another of the queue. The counts are those of the tokenizer either way."""
     inner = Watched()
-    await read(SharedEncoder(inner), texts, Role.DOCUMENT, queue, TextCache(0))
-    (name,) = inner.threads
-    assert name.startswith("vectune-read") if beside else name == threading.current_thread().name
+    reading = await read(SharedEncoder(inner), texts, Role.DOCUMENT, queue, TextCache(0), exact)
+    assert reading.guessed is (short and not exact)
+    found = await embed(reading, queue, TextCache(0))
+    where = "vectune-embed" if short and not exact else "vectune-read"
+    assert all(name.startswith(where) for name in inner.threads)
+    assert found.counts.tolist() == [len(text.split()) for text in texts]
+    assert inner.num_read == len(texts)
+    if not reading.guessed:
+        assert reading.counts.tolist() == found.counts.tolist()
 
 
 async def test_event_loop_is_free_while_long_texts_are_read(queue: EmbeddingQueue) -> None:
