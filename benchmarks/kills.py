@@ -2,7 +2,8 @@
 
 The real command trains a small random model with a checkpoint every two steps. It runs through once; then, `--kills`
 times, it is killed at a moment drawn between the writing of its settings and its end, resumed, and its losses and dev
-scores are compared with those of the run that was never killed, bit for bit.
+scores are compared with those of the run that was never killed, bit for bit. It trains with two threads, hence with two
+micro-batches at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from page import ROOT, describe_machine, write_section
 
 sys.path.insert(0, str(ROOT))
-os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
 
 from tests.fakes.tiny_model import save_tiny_model
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
