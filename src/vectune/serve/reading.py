@@ -65,7 +65,7 @@ async def read(
     fresh = texts if len(rows) == len(texts) else [texts[row] for row in rows]
     if len(rows) and not isinstance(model, RemoteModel):
         queue.refuse_if_full()
-    guessed = isinstance(model, RemoteModel) or (not exact and _may_wait(model, fresh))
+    guessed = isinstance(model, RemoteModel) or (not exact and _may_wait(model, texts))
     if isinstance(model, RemoteModel):
         found = model.read(fresh, role)
     elif guessed:
@@ -88,11 +88,13 @@ async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Em
 
 
 def _may_wait(model: SharedEncoder, texts: Sequence[str]) -> bool:
-    """Whether texts may be read by the thread that encodes them."""
+    """Whether those of a request may be read by the thread that encodes them: known ones count for its limits too."""
     return model.takes_tokens and sum(map(len, texts)) <= _SMALL
 
 
 async def _read(model: SharedEncoder, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
+    if not texts:
+        return Tokenised(np.zeros(0, dtype=np.int64))
     if model.reads_beside:
         return await queue.beside(partial(model.read, texts, role))
     return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it

@@ -159,6 +159,17 @@ async def test_texts_are_tokenised_off_the_event_loop(
         assert reading.counts.tolist() == found.counts.tolist()
 
 
+@pytest.mark.parametrize("new", [["a new one"], []], ids=["with a short one", "alone"])
+async def test_long_texts_that_are_known_are_counted(queue: EmbeddingQueue, new: list[str]) -> None:
+    """A request is held to its limits by the tokens of all its texts: those from the cache are no guess either."""
+    model, cache = SharedEncoder(TokenEncoder()), TextCache(1 << 20)
+    await _embedded(model, [LONG], queue, cache)
+    reading = await read(model, [LONG, *new], Role.DOCUMENT, queue, cache)
+    assert not reading.guessed
+    assert reading.counts.tolist() == [3000, 3][: 1 + len(new)]
+    assert (await embed(reading, queue, cache)).counts.tolist() == reading.counts.tolist()
+
+
 async def test_event_loop_is_free_while_long_texts_are_read(queue: EmbeddingQueue) -> None:
     """The callers of short texts are answered while another's document is still being read."""
     gate = threading.Event()
