@@ -24,7 +24,8 @@ class PairScores:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Anchors [B] and candidates [C >= B] as positions in the batch's texts; candidate i is anchor i's positive.
+    """Anchors [B] and candidates [C >= B] as positions in the batch's texts; candidate i is anchor i's positive. A text
+    may come more than once among either.
 
     `known` bool [B, C] marks every candidate that is a positive of that anchor. `given` bool [B, C] marks the hard
     negatives that came with that anchor. `scores` are those of the data, where it has any.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ class Trainer:
     def _remaining(self) -> Iterator[tuple[float, Batch]]:
         """(epochs done after it, batch) from the current step on."""
         position = 0
-        for epoch in range(math.ceil(self._recipe.epochs) + 1):
+        for epoch in itertools.count():  # total_steps ends it: an epoch may have a batch less than the first
             batches = self._first_epoch if epoch == 0 else self._rows.batches(epoch)
             for number in range(len(batches)):
                 position += 1

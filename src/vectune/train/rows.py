@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, overload
 
 import numpy as np
@@ -12,6 +11,7 @@ from vectune.config.train import TrainConfig
 from vectune.errors import TrainingError
 from vectune.records import Dataset, Labelled, Retrieval, Role, Scored
 from vectune.train.batch import Batch, Classes, Contrast, Grades, PairScores, Positions
+from vectune.train.edge_groups import Edge, edge_groups
 from vectune.train.pool import TextPool
 from vectune.train.recipe import Recipe
 from vectune.train.row_names import contrast_names, labelled_names, scored_names
@@ -42,7 +42,8 @@ def training_rows(data: Dataset, config: TrainConfig, recipe: Recipe) -> Trainin
 
 
 class ContrastRows:
-    """One row per query and relevant document; a batch holds no query and no positive twice."""
+    """One row per query and relevant document, each once an epoch. A batch holds no query and no positive twice but
+    where one has more rows than an epoch has batches."""
 
     def __init__(self, data: Retrieval, config: TrainConfig, recipe: Recipe) -> None:
         self._data = data
@@ -56,7 +57,7 @@ class ContrastRows:
                 documents[name] = self.pool.add(data.corpus[name], Role.DOCUMENT)
             return documents[name]
 
-        self._edges: list[tuple[int, int]] = []
+        self._edges: list[Edge] = []
         self._known: dict[int, set[int]] = {}
         self._given: dict[int, list[int]] = {}
         self._scores: dict[int, dict[int, float]] = {}
@@ -76,11 +77,10 @@ class ContrastRows:
         return len(self._edges)
 
     def batches(self, epoch: int) -> Sequence[Batch]:
-        """The batches of one epoch; rows that would repeat a text in a batch wait for the next."""
+        """The batches of one epoch; what has no negative at all would teach nothing and is left out."""
         random = np.random.default_rng([self._seed, epoch])
         shuffled = [self._edges[i] for i in random.permutation(len(self._edges))]
-        groups = _without_repeats(shuffled, self._batch_size)
-        useful = [group for group in groups if len(group) > 1 or self._has_negatives(group)]
+        useful = [group for group in edge_groups(shuffled, self._batch_size) if self._has_negatives(group)]
         # A generator a batch, so that a batch can be made when its turn comes: its masks are [B, C].
         return _Batches(len(useful), lambda i: self._batch(useful[i], np.random.default_rng([self._seed, epoch, i])))
 
@@ -88,33 +88,43 @@ class ContrastRows:
         """`QUERY_ID DOCUMENT_ID` of each row."""
         return contrast_names(self._data, self.pool.add, batch)
 
-    def _has_negatives(self, group: Sequence[tuple[int, int]]) -> bool:
-        return any(self._given[anchor] for anchor, _ in group)
+    def _has_negatives(self, group: Sequence[Edge]) -> bool:
+        """Whether any anchor has a candidate that is not known to be relevant; found at the first look, mostly."""
+        known = self._known
+        return any(not known[anchor].issuperset(self._given[anchor]) for anchor, _ in group) or any(
+            document not in known[anchor] for anchor, _ in group for _, document in group
+        )
 
-    def _batch(self, group: Sequence[tuple[int, int]], random: np.random.Generator) -> Batch:
-        candidates = {document: column for column, (_, document) in enumerate(group)}
+    def _batch(self, group: Sequence[Edge], random: np.random.Generator) -> Batch:
+        candidates = [document for _, document in group]
+        columns: dict[int, list[int]] = {}
+        for column, document in enumerate(candidates):
+            columns.setdefault(document, []).append(column)
         given: list[tuple[int, int]] = []
         for row, (anchor, _) in enumerate(group):
-            drawn = _draw(self._given[anchor], self._max_negatives, random)
-            given += [(row, candidates.setdefault(negative, len(candidates))) for negative in drawn]
+            for negative in _draw(self._given[anchor], self._max_negatives, random):
+                if negative not in columns:
+                    columns[negative] = [len(candidates)]
+                    candidates.append(negative)
+                given.append((row, columns[negative][0]))
         known = np.zeros((len(group), len(candidates)), dtype=bool)
         marked = np.zeros_like(known)
         for row, (anchor, _) in enumerate(group):
-            known[row, [candidates[d] for d in self._known[anchor] if d in candidates]] = True
+            known[row, [column for d in self._known[anchor] for column in columns.get(d, ())]] = True
         if given:
             marked[tuple(np.array(given).T)] = True
         texts, positions = _unique([*(anchor for anchor, _ in group), *candidates])
-        scores = self._scored(group, candidates)
+        scores = self._scored(group, columns)
         contrast = Contrast(positions[: len(group)], positions[len(group) :], known, marked & ~known, scores)
         return Batch(texts, contrast, len(group))
 
-    def _scored(self, group: Sequence[tuple[int, int]], candidates: Mapping[int, int]) -> PairScores | None:
+    def _scored(self, group: Sequence[Edge], places: Mapping[int, Sequence[int]]) -> PairScores | None:
         """The scores that the data gives for anchors of the group and candidates of the batch."""
         found = [
-            (row, candidates[document], score / self._span)
+            (row, column, score / self._span)
             for row, (anchor, _) in enumerate(group)
             for document, score in self._scores[anchor].items()
-            if document in candidates
+            for column in places.get(document, ())
         ]
         if not found:
             return None
@@ -221,26 +231,6 @@ def _span(scores: Mapping[int, Mapping[int, float]]) -> float:
     """Distance from the lowest to the highest of all scores; 1 where there is none."""
     values = [score for found in scores.values() for score in found.values()]
     return (max(values) - min(values) if values else 0.0) or 1.0
-
-
-def _without_repeats(edges: Iterable[tuple[int, int]], size: int) -> list[list[tuple[int, int]]]:
-    """Cut edges into groups of `size` in which no end occurs twice; what does not fit waits for a later group."""
-    waiting = deque(edges)
-    groups: list[list[tuple[int, int]]] = []
-    while waiting:
-        group: list[tuple[int, int]] = []
-        seen: set[int] = set()
-        put_off: list[tuple[int, int]] = []
-        while waiting and len(group) < size and len(put_off) < 10 * size:
-            edge = waiting.popleft()
-            if seen.isdisjoint(edge):
-                seen.update(edge)
-                group.append(edge)
-            else:
-                put_off.append(edge)
-        waiting.extendleft(reversed(put_off))
-        groups.append(group)
-    return groups
 
 
 def _draw(items: Sequence[int], count: int, random: np.random.Generator) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from vectune.encode.tokens import Indices, Tokens
 from vectune.errors import Interrupted, TrainingError
 from vectune.monitor.progress import Silent
 from vectune.records import Dataset, Kind, Labelled, LabelledText, Retrieval, Scored, ScoredPair
+from vectune.train.batch import Batch
 from vectune.train.checkpoints import Checkpoints
 from vectune.train.loop import Surroundings, Trained, Trainer
 from vectune.train.recipe import resolve_recipe
-from vectune.train.rows import training_rows
+from vectune.train.rows import TrainingRows, training_rows
 
 CONFIG = TrainConfig(batch_size=4, epochs=2, learning_rate=1e-3, precision="fp32", checkpoint_steps=2)
 
@@ -155,6 +156,7 @@ def test_without_a_sound_checkpoint_training_begins_again(tiny_model_folder: Pat
     ]
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("settings", [{"gradient_cache": "on"}, {"activation_gib": 1e-4}, {"precision": "bf16"}])
 def test_resume_is_bit_identical_with_gradient_caching(
     tiny_model_folder: Path, tmp_path: Path, settings: dict[str, Any]
@@ -192,6 +194,34 @@ def test_what_memory_came_to_is_kept_for_a_resumed_run(tiny_model_folder: Path, 
     train(encoder(), second, checkpoints=Checkpoints(tmp_path))
     assert first.losses + second.losses == whole.losses
     assert (len(whole.said), len(first.said), second.said) == (1, 1, [])
+
+
+class FewerLater:
+    """Rows whose epochs after the first have a batch less."""
+
+    def __init__(self, rows: TrainingRows) -> None:
+        self._rows = rows
+        self.pool = rows.pool
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batches(self, epoch: int) -> Sequence[Batch]:
+        return self._rows.batches(epoch)[: -1 if epoch else None]
+
+    def names(self, batch: Batch) -> Sequence[str]:
+        return self._rows.names(batch)
+
+
+def test_all_steps_are_done_though_epochs_differ_in_batches(tiny_model_folder: Path) -> None:
+    """Steps are counted by the first epoch: where others have fewer batches, further ones make up for them."""
+    config = CONFIG.model_copy(update={"epochs": 6.0})
+    recipe, notes = resolve_recipe(config, Kind.PAIRS, 20), Notes()
+    rows = FewerLater(training_rows(pairs(), config, recipe))
+    encoder = load_encoder(str(tiny_model_folder))
+    trained = Trainer(encoder, rows, config, recipe, Surroundings(sink=notes)).run()
+    assert trained.steps == trained.total_steps == len(notes.losses) == 30
+    assert not trained.stopped_early
 
 
 def test_a_batch_is_made_when_its_turn_comes() -> None:

@@ -10,8 +10,8 @@ from vectune.train.row_names import listed
 from vectune.train.rows import training_rows
 
 
-def all_names(data: Dataset, loss: LossName) -> list[list[str]]:
-    rows = training_rows(data, TrainConfig(), Recipe(loss, 1, 8, 1e-4))
+def all_names(data: Dataset, loss: LossName, batch_size: int = 8) -> list[list[str]]:
+    rows = training_rows(data, TrainConfig(), Recipe(loss, 1, batch_size, 1e-4))
     batches = rows.batches(0)
     return [list(rows.names(batches[i])) for i in range(len(batches))]
 
@@ -22,8 +22,8 @@ def test_pairs_are_named_by_query_and_document() -> None:
     corpus = {f"d{i}": f"document {i}" for i in range(9)}
     qrels = {f"q{i}": {f"d{i}": 1} for i in range(6)} | {"q0": {"d0": 1, "d6": 2, "d7": 0}, "q1": {"d1": 1, "d8": 1}}
     data = Retrieval(queries, corpus, qrels, {"q2": ("d7",)})
-    names = all_names(data, "info_nce")
-    assert len(names) == 2
+    names = all_names(data, "info_nce", batch_size=4)
+    assert [len(batch) for batch in names] == [4, 4]
     rows = [*(f"q{i} d{i}" for i in range(6)), "q0 d6", "q1 d8"]
     assert sorted(name for batch in names for name in batch) == sorted(rows)
 

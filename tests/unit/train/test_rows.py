@@ -36,25 +36,62 @@ def contrast(batch: Batch) -> Contrast:
 EDGES = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=2, max_size=40, unique=True)
 
 
+def rows_of(batch: Batch) -> list[tuple[int, int]]:
+    """The batch's rows as numbers of query and document."""
+    part = contrast(batch)
+    positives = part.candidates[: batch.num_rows]
+    return [(int(batch.texts[a]), int(batch.texts[p])) for a, p in zip(part.anchors, positives, strict=True)]
+
+
 @given(EDGES, st.integers(0, 5))
-def test_a_batch_repeats_neither_query_nor_positive(edges: list[tuple[int, int]], epoch: int) -> None:
-    """Whatever the judgements, no text stands twice among a batch's anchors or among its positives."""
-    for batch in ContrastRows(retrieval(edges), CONFIG, RECIPE).batches(epoch):
-        size = batch.num_rows
-        assert len(set(contrast(batch).anchors.tolist())) == size
-        assert len(set(contrast(batch).candidates[:size].tolist())) == size
-
-
-@given(EDGES)
-def test_every_row_is_seen_once_an_epoch_or_stands_alone(edges: list[tuple[int, int]]) -> None:
-    """Rows that had to wait come later; only one left alone without a negative teaches nothing and is skipped."""
+def test_every_row_is_seen_once_an_epoch(edges: list[tuple[int, int]], epoch: int) -> None:
+    """Whatever the judgements, as few batches as hold the rows, and each row in one of them, unless a whole batch has
+    nothing that is not relevant."""
     rows = ContrastRows(retrieval(edges), CONFIG, RECIPE)
-    seen = [
-        (int(batch.texts[anchor]), int(batch.texts[positive]))
-        for batch in rows.batches(0)
-        for anchor, positive in zip(contrast(batch).anchors, contrast(batch).candidates, strict=False)
-    ]
-    assert len(seen) == len(set(seen)) <= len(edges) == len(rows)
+    batches = rows.batches(epoch)
+    seen = [row for batch in batches for row in rows_of(batch)]
+    assert len(seen) == len(set(seen))
+    assert all(batch.num_rows <= 4 and not contrast(batch).known.all() for batch in batches)
+    left_out = len(rows) - len(seen)
+    assert left_out == 0 if len(batches) == -(-len(edges) // 4) else left_out > 0
+
+
+def test_no_text_stands_twice_in_a_batch_where_it_need_not() -> None:
+    """Thirty documents with four queries each, and queries with two documents: a batch has each text once."""
+    edges = [(i, i % 30) for i in range(120)] + [(i, 30 + i) for i in range(30)]
+    qrels = {f"q{q}": {f"d{d}": 1 for query, d in edges if query == q} for q in range(120)}
+    data = Retrieval({q: f"query {q}" for q in qrels}, {f"d{i}": f"document {i}" for i in range(60)}, qrels)
+    batches = ContrastRows(data, CONFIG, replace(RECIPE, batch_size=8)).batches(0)
+    for batch in batches[:-1]:
+        queries, documents = zip(*rows_of(batch), strict=True)
+        assert (len(set(queries)), len(set(documents))) == (8, 8)
+    assert sum(batch.num_rows for batch in batches) == 150
+
+
+def test_a_document_of_many_rows_is_spread_over_full_batches() -> None:
+    """A tenth of all rows has one document: every batch is full, and none is a negative of another."""
+    popular = {f"q{i}": {"d0": 1} for i in range(20)}
+    others = {f"q{i}": {f"d{i}": 1} for i in range(20, 200)}
+    names = {name for grades in (popular | others).values() for name in grades}
+    data = Retrieval({q: f"query {q}" for q in popular | others}, {d: f"document {d}" for d in names}, popular | others)
+    batches = ContrastRows(data, CONFIG, replace(RECIPE, batch_size=20)).batches(0)
+    assert [batch.num_rows for batch in batches] == [20] * 10
+    for batch in batches:
+        part = contrast(batch)
+        popular_columns = np.flatnonzero(np.bincount(part.candidates, minlength=len(batch.texts))[part.candidates] > 1)
+        assert len(popular_columns) <= 6
+        assert part.known[np.ix_(popular_columns, popular_columns)].all()
+        assert part.known.sum() == 20 - len(popular_columns) + len(popular_columns) ** 2
+
+
+def test_rows_without_any_negative_are_left_out() -> None:
+    """One document for all queries: nothing can be told apart, unless a negative is given."""
+    data = retrieval([(i, 0) for i in range(8)])
+    assert len(ContrastRows(data, CONFIG, RECIPE).batches(0)) == 0
+    known = retrieval([(i, 0) for i in range(8)], {"q0": ("d0",)})
+    assert len(ContrastRows(known, CONFIG, RECIPE).batches(0)) == 0
+    one = retrieval([(i, 0) for i in range(8)], {"q0": ("d1",)})
+    assert len(ContrastRows(one, CONFIG, RECIPE).batches(0)) == 1
 
 
 @given(EDGES)
