@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import run_here
 from tests.functional.killing import Undisturbed, kill_and_resume, run_undisturbed
 
 
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """Runs in this process train with two threads; whoever comes after has what there was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def whole(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """A run with a checkpoint at every step, so that many moments lie in the writing of one."""
+    """A run with two micro-batches at once and a checkpoint at every step, so that many moments lie in writing one."""
     root = tmp_path_factory.mktemp("whole")
     data = write_jsonl(root / "pairs.jsonl", overlapping_pairs(60))
     settings = {
-        "train.threads": "1", "train.checkpoint_steps": "1", "train.patience": "1000", "train.evals_per_epoch": "1",
+        "train.threads": "2", "train.checkpoint_steps": "1", "train.patience": "1000", "train.evals_per_epoch": "1",
         "evaluate.general": "false",
     }  # fmt: skip
     flags = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]

@@ -67,10 +67,14 @@ def test_training_lowers_the_loss(tiny_model_folder: Path) -> None:
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_resume_goes_on_with_the_identical_losses(tiny_model_folder: Path, tmp_path: Path, precision: str) -> None:
+def test_resume_goes_on_with_the_identical_losses(
+    tiny_model_folder: Path, tmp_path: Path, precision: str, at_once: int
+) -> None:
     """Stopped after step 5 and resumed, the run has bit for bit the losses and the best score of one never stopped."""
-    config = CONFIG.model_copy(update={"precision": precision})
+    config = CONFIG.model_copy(update={"precision": precision, "micro_batches_at_once": at_once})
     whole, first, second = Notes(), Notes(), Notes()
     scores = [0.1, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1, 0.2]
 
@@ -141,7 +145,7 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(tiny_model_folder: Pa
     around = Surroundings(checkpoints=Checkpoints(tmp_path, "these"), stop=lambda: True)
     with pytest.raises(Interrupted):
         train(load_encoder(str(tiny_model_folder)), around)
-    with pytest.raises(TrainingError, match="other data or settings"):
+    with pytest.raises(TrainingError, match="another base, other data or other settings"):
         train(load_encoder(str(tiny_model_folder)), Surroundings(checkpoints=Checkpoints(tmp_path, "others")))
 
 
