@@ -18,7 +18,7 @@ from vectune.store.atomic import PARTIAL, folder_aside
 
 
 class ForeignCheckpoint(TrainingError):  # noqa: N818 - what was found
-    """A checkpoint is of other data or settings than those at hand."""
+    """A checkpoint is of another base, other data or other settings than those at hand."""
 
 
 _KEEP = 2
@@ -84,7 +84,7 @@ class Checkpoints:
         return final
 
     def latest(self) -> TrainingState | None:
-        """The newest sound checkpoint, None without one. ForeignCheckpoint when it is of other data or settings."""
+        """The newest sound checkpoint, None without one. ForeignCheckpoint when its identity is another."""
         folder = self._newest_sound()
         if folder is None:
             return None
@@ -92,7 +92,8 @@ class Checkpoints:
         counters = json.loads((folder / _COUNTERS).read_text(encoding="utf-8"))
         if counters.pop("identity") != self._identity:
             raise ForeignCheckpoint(
-                "The checkpoint belongs to other data or settings.", "Start again without --resume, in a new folder."
+                "The checkpoint belongs to another base, other data or other settings.",
+                "Start again without --resume, in a new folder.",
             )
         return TrainingState(counters=counters, **parts)
 

@@ -21,6 +21,7 @@ from vectune.encode.adapted import AdaptedEncoder
 from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.weights_key import weights_key
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 from vectune.store.atomic import PARTIAL, storage_error
@@ -115,9 +116,7 @@ def content_key(encoder: Encoder) -> str:
     digest = hashlib.sha256()
     for part in (*prompts, str(encoder.max_tokens), encoder.precision, modules):
         digest.update(f"{len(part)}:{part}".encode())
-    for name, value in encoder.model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    digest.update(weights_key(encoder.model).encode())
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ from vectune.encode.adapted import AdaptedEncoder
 from vectune.encode.loading import load_encoder
 from vectune.encode.open_adapted import adapter_of
 from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.weights_key import weights_key
 from vectune.errors import DataError
 from vectune.evaluate.general import general_ability, guard_set
 from vectune.monitor.metric_log import MetricLog, read_metrics, rewind
@@ -72,9 +73,9 @@ class Place:
     evaluated: Evaluated = not_told
 
 
-def identity(splits: Splits, config: TrainConfig, references: References = NO_REFERENCES) -> str:
-    """What a checkpoint must have been trained on and with, to be gone on with."""
-    parts = [fingerprint(splits.train), fingerprint(splits.dev), config.model_dump_json(), references.key]
+def identity(base: str, splits: Splits, config: TrainConfig, references: References = NO_REFERENCES) -> str:
+    """What a checkpoint must have been trained from, on and with, to be gone on with; `base` names its weights."""
+    parts = [base, fingerprint(splits.train), fingerprint(splits.dev), config.model_dump_json(), references.key]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -95,10 +96,11 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
     _tell_scores(recipe.loss, config.train, splits.train, watched)
     references = _references(rows.pool, config, place.folder / CHECKPOINTS / REFERENCES, watched)
     kept = place.folder / CHECKPOINTS / DISTILLED
+    base = weights_key(encoder.model)
     encoder = method.begin(encoder, Start([text for _, text in rows.pool], kept, watched))
     before = copy_weights(encoder.model)
     scorer = dev_scorer(splits, config.evaluate, config.train)
-    checkpoints = Checkpoints(place.folder / CHECKPOINTS, identity(splits, config.train, references))
+    checkpoints = Checkpoints(place.folder / CHECKPOINTS, identity(base, splits, config.train, references))
     rewind(place.folder / METRICS, checkpoints.latest_step())
     with MetricLog(place.folder / METRICS) as log:
         sink = _DevNamed(log, scorer.measure if scorer else "", lambda entry: place.evaluated(encoder, entry))

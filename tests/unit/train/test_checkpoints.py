@@ -53,7 +53,7 @@ def test_half_written_checkpoint_is_none(tmp_path: Path) -> None:
 def test_checkpoint_of_another_is_refused(tmp_path: Path) -> None:
     """A checkpoint belongs to the data and settings that it was made with."""
     Checkpoints(tmp_path / "c", "one").save(_state(5))
-    with pytest.raises(TrainingError, match="other data or settings"):
+    with pytest.raises(TrainingError, match="another base, other data or other settings"):
         Checkpoints(tmp_path / "c", "two").latest()
 
 

@@ -119,8 +119,19 @@ def test_checkpoint_of_other_settings_is_refused(tiny_model_folder: Path, splits
     """What was trained with another seed is not gone on with."""
     with pytest.raises(Interrupted):
         fit(load_encoder(str(tiny_model_folder)), splits, _config(), _place(tmp_path, stop_after=5))
-    with pytest.raises(TrainingError, match="other data or settings"):
+    with pytest.raises(TrainingError, match="another base, other data or other settings"):
         fit(load_encoder(str(tiny_model_folder)), splits, _config(seed=1), _place(tmp_path))
+
+
+def test_checkpoint_of_another_base_is_refused(tiny_model_folder: Path, splits: Splits, tmp_path: Path) -> None:
+    """The base's folder holds other weights now: what was learnt on top of the old ones is not put on these."""
+    with pytest.raises(Interrupted):
+        fit(load_encoder(str(tiny_model_folder)), splits, _config(), _place(tmp_path, stop_after=5))
+    changed = load_encoder(str(tiny_model_folder))
+    with torch.no_grad():
+        next(changed.model.parameters())[0] += 1
+    with pytest.raises(TrainingError, match="another base"):
+        fit(changed, splits, _config(), _place(tmp_path))
 
 
 def test_one_row_is_too_few(encoder: SentenceEncoder, splits: Splits, tmp_path: Path) -> None:
@@ -163,7 +174,7 @@ def test_checkpoint_of_another_teacher_is_refused(tiny_model_folder: Path, split
     with pytest.raises(Interrupted, match="Stopped at step"):
         fit(load_encoder(str(tiny_model_folder)), splits, config, _stopped_in_training(tmp_path / "run"))
     save_tiny_model(teacher, seed=4)
-    with pytest.raises(TrainingError, match="other data or settings"):
+    with pytest.raises(TrainingError, match="another base, other data or other settings"):
         fit(load_encoder(str(tiny_model_folder)), splits, config, _place(tmp_path / "run"))
 
 
