@@ -114,17 +114,24 @@ def refuse_occupied(final: Path) -> None:
         raise StorageError(f"{final} is already there.", hint="Name another folder with --out, or move this one away.")
 
 
-def keep(aside: Path, final: Path) -> None:
-    """Flush every file of `aside` to the disk and rename the folder to `final`; StorageError when it can't be."""
+def keep(aside: Path, final: Path, *, unneeded: str | None = None) -> None:
+    """Flush every file of `aside` to the disk and rename the folder to `final`; StorageError when it can't be.
+
+    What lies under the name `unneeded` is removed afterwards: until the folder has its name, it is what a run that is
+    killed goes on from.
+    """
+    passed_over = aside / unneeded if unneeded else None
     try:
         for file in sorted(aside.rglob("*")):
-            if file.is_file() and not file.is_symlink():
+            if file.is_file() and not file.is_symlink() and passed_over not in file.parents:
                 with file.open("rb") as stream:
                     os.fsync(stream.fileno())
         aside.rename(final)
         _sync_folder(final.parent)
     except OSError as error:
         raise storage_error(final, error) from error
+    if unneeded:
+        shutil.rmtree(final / unneeded, ignore_errors=True)
 
 
 def no_room(error: BaseException) -> OSError | None:

@@ -94,8 +94,7 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
     aside = _work_folder(final, hands)
     try:
         run = _tune_into(aside, config, hands)
-        shutil.rmtree(aside / CHECKPOINTS, ignore_errors=True)
-        keep(aside, final)
+        keep(aside, final, unneeded=CHECKPOINTS)
     except Interrupted as stopped:
         raise _interrupted(stopped, aside, final) from stopped
     except BaseException as error:

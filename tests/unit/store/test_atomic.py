@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from tests.fakes.full_disk import FullDisk
 from vectune.errors import StorageError
-from vectune.store.atomic import folder_aside, refuse_occupied, storage_error, write_bytes, write_text
+from vectune.store.atomic import folder_aside, keep, refuse_occupied, storage_error, write_bytes, write_text
 
 _WITH_A_FILE_LIMIT = """
 import resource, signal, sys
@@ -115,6 +116,22 @@ def test_existing_run_is_not_overwritten(tmp_path: Path) -> None:
         entered = True
     assert not entered
     assert names(tmp_path) == ["run"]
+
+
+def test_what_is_unneeded_stays_until_the_folder_has_its_name(tmp_path: Path) -> None:
+    """A folder that can't be renamed keeps what is needed to go on; one that was has lost it."""
+    aside, final = tmp_path / ".run.partial", tmp_path / "run"
+    (aside / "checkpoints").mkdir(parents=True)
+    (aside / "checkpoints" / "step-1").write_text("x")
+    (aside / "verdict.json").write_text("{}")
+    final.mkdir()
+    (final / "other").write_text("in the way")
+    with pytest.raises(StorageError):
+        keep(aside, final, unneeded="checkpoints")
+    assert (aside / "checkpoints" / "step-1").is_file()
+    shutil.rmtree(final)
+    keep(aside, final, unneeded="checkpoints")
+    assert sorted(path.name for path in final.iterdir()) == ["verdict.json"]
 
 
 def test_full_disk_in_the_block_becomes_one_sentence(tmp_path: Path) -> None:
