@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import snapshot_download, try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
 from transformers.utils import logging as transformers_logging
 
 from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
 from vectune.encode.decoder import fit_to_decoder
-from vectune.encode.precision import Precision
+from vectune.encode.precision import Precision, default_device
 from vectune.encode.resolve import ResolvedModel, resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder, is_static
@@ -57,17 +57,19 @@ def load_model(
     With `flash` its attention is flash attention's, unless it is a model that can't do with that.
     """
     _quiet()
-    if not trust_remote_code and resolved.origin != "hub":
-        refuse_custom_code(resolved.name, resolved.location)
     # Weights are held in fp32 whatever they were saved in: updates of training vanish in bf16's eight bits.
     options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
     if flash:
         options["attn_implementation"] = FLASH
     try:
+        if not trust_remote_code:
+            refuse_custom_code(resolved.name, _configs_of(resolved))
         return SentenceTransformer(
-            resolved.location, device=device, trust_remote_code=trust_remote_code, model_kwargs=options,
-            local_files_only=resolved.origin != "hub",
+            resolved.location, device=device or default_device(), trust_remote_code=trust_remote_code,
+            model_kwargs=options, local_files_only=resolved.origin != "hub",
         )  # fmt: skip
+    except ModelError:
+        raise
     except Exception as error:
         if flash:
             return load_model(resolved, device, trust_remote_code=trust_remote_code)
@@ -83,6 +85,13 @@ def load_model(
             f"The model at {resolved.location} can't be loaded: {reason}",
             "Give a folder saved by sentence-transformers or transformers with safetensors weights.",
         ) from error
+
+
+def _configs_of(resolved: ResolvedModel) -> str:
+    """The folder with the model's configs; of a model on the hub they alone are fetched, before its weights are."""
+    if resolved.origin != "hub":
+        return resolved.location
+    return str(snapshot_download(resolved.location, allow_patterns=["modules.json", "*config.json"]))
 
 
 def _is_bare(resolved: ResolvedModel) -> bool:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from vectune.encode.encoder import Vectors
 from vectune.encode.precision import Precision, autocast, resolve_precision
+from vectune.encode.token_counter import NO_LIMIT, UNTOLD_LIMIT
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
 from vectune.encode.unpadded import apart, first_position, takes_unpadded, unpadded
 from vectune.monitor.progress import Progress
@@ -50,7 +51,8 @@ class SentenceEncoder:
         self.device = torch.device(model.device)
         self.precision = resolve_precision(precision, self.device)
         self.micro_batch_tokens = micro_batch_tokens
-        limit = model.max_seq_length or 512
+        limit = model.max_seq_length or 0
+        limit = limit if 0 < limit < NO_LIMIT else UNTOLD_LIMIT
         self.max_tokens = min(limit, max_tokens) if max_tokens else limit
 
     @property

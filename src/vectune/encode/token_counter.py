@@ -15,6 +15,8 @@ from vectune.errors import ModelError
 
 NO_LIMIT = 1_000_000
 """Stands for no limit where a number is wanted: more tokens than any text that is read."""
+UNTOLD_LIMIT = 512
+"""Tokens of a text that a transformer sees where its files tell no limit."""
 
 
 class TokenCounter:
@@ -54,6 +56,6 @@ def _limit(folder: Path) -> int:
     for name, key in places:
         file = folder / name
         value = json.loads(file.read_text(encoding="utf-8")).get(key) if file.is_file() else None
-        if isinstance(value, int) and 0 < value < 1_000_000:
+        if isinstance(value, int) and 0 < value < NO_LIMIT:
             return value
-    return 512
+    return UNTOLD_LIMIT

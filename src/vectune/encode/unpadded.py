@@ -14,12 +14,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from vectune.encode.precision import Precision, resolve_precision
+from vectune.encode.precision import AMPERE, Precision, default_device, resolve_precision
 from vectune.encode.tokens import Indices, Tokens
 
 FLASH = "flash_attention_2"
-_OLDEST = (8, 0)
-"""The compute capability from which on there is a kernel for it (Ampere); older GPUs only emulate bf16."""
 
 
 def wants_flash(precision: Precision, device: str | None) -> bool:
@@ -27,10 +25,10 @@ def wants_flash(precision: Precision, device: str | None) -> bool:
 
     `device` is a torch device; None stands for the one that models are loaded to by default.
     """
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = torch.device(device or default_device())
     if place.type != "cuda" or resolve_precision(precision, place) != "bf16" or not is_flash_attn_2_available():
         return False
-    return torch.cuda.get_device_capability(place) >= _OLDEST
+    return torch.cuda.get_device_capability(place) >= AMPERE
 
 
 def takes_unpadded(model: SentenceTransformer, tokens: Tokens, rows: Indices) -> bool:

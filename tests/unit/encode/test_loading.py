@@ -8,11 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.util import get_device_name
 
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import TuneConfig
 from vectune.encode.loading import load_encoder, load_model
 from vectune.encode.resolve import resolve_model
+from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.workflows.tune import tune
 
 
@@ -57,3 +59,24 @@ def test_a_model_without_flash_attention_is_loaded_with_torchs(tiny_model_folder
     """No package for it can be had here, as with models that bring attention of their own."""
     model = load_model(resolve_model(str(tiny_model_folder)), "cpu", flash=True)
     assert model[0].model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("limit", [None, -1, 10**30])
+def test_a_base_that_tells_no_limit_is_cut_at_512_tokens(tiny_model_folder: Path, limit: int | None) -> None:
+    """Tokenizers say that they have none by nothing, a negative number or one beyond what can be counted."""
+    model = load_model(resolve_model(str(tiny_model_folder)))
+    model.max_seq_length = limit
+    model.tokenizer.model_max_length = limit
+    encoder = SentenceEncoder(model, "endless")
+    assert encoder.max_tokens == 512
+    assert encoder.encode(["red1 " * 30]).shape == (1, 32)
+    assert SentenceEncoder(model, "endless", max_tokens=100).max_tokens == 100
+
+
+def test_a_device_that_was_never_tried_is_not_taken_by_itself(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a Mac the library would take its GPU; vectune takes CUDA or the CPU unless told otherwise."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert get_device_name() == "mps"
+    assert load_encoder(str(tiny_model_folder)).device.type == "cpu"

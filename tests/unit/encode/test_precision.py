@@ -31,6 +31,22 @@ def test_the_processor_decides(monkeypatch: pytest.MonkeyPatch, capabilities: di
     assert resolve_precision("auto", torch.device("cpu")) == precision
 
 
+@pytest.mark.parametrize(
+    ("capability", "precision"), [((7, 0), "fp32"), ((7, 5), "fp32"), ((8, 0), "bf16"), ((9, 0), "bf16")]
+)
+def test_the_gpu_decides(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], precision: str) -> None:
+    """A GPU that only emulates bf16 (before Ampere) works in fp32; it is asked for the device that is meant."""
+    asked: list[torch.device] = []
+
+    def capability_of(device: torch.device) -> tuple[int, int]:
+        asked.append(device)
+        return capability
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", capability_of)
+    assert resolve_precision("auto", torch.device("cuda:1")) == precision
+    assert asked == [torch.device("cuda:1")]
+
+
 @pytest.mark.parametrize(("precision", "product"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_products_run_in_the_precision(precision: str, product: torch.dtype) -> None:
     """Matrix products run in it, weights stay as they are, and after the context all is as before."""

@@ -1,0 +1,65 @@
+"""Models that only the hub has: they are fetched, unless they bring code that is not trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_hub import model_hub
+
+_LOAD = """
+import json, sys
+from vectune.encode.loading import load_encoder
+from vectune.errors import ModelError
+try:
+    print(json.dumps(load_encoder(sys.argv[1]).encode(["a word"]).shape))
+except ModelError as error:
+    print(json.dumps([error.message, error.hint]))
+"""
+
+
+def load(name: str, address: str, home: Path) -> list[object]:
+    """What comes of loading the model `name` from the hub at `address` in a process of its own."""
+    online = {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _LOAD, name], env=os.environ | online, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_model_comes_from_the_hub(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """A model without code of its own is fetched and encodes."""
+    with model_hub("someone/small", tiny_model_folder) as (address, fetched):
+        assert load("someone/small", address, tmp_path / "home") == [1, 32]
+    assert "model.safetensors" in fetched
+
+
+@pytest.mark.parametrize("place", ["config.json", "tokenizer_config.json"])
+def test_code_of_a_model_on_the_hub_is_refused_before_its_weights_come(
+    tiny_model_folder: Path, tmp_path: Path, place: str
+) -> None:
+    """Also where transformers knows the architecture and would load its own class in place of the model's code."""
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    config = json.loads((folder / place).read_text())
+    (folder / place).write_text(json.dumps(config | {"auto_map": {"AutoModel": "modeling.Other"}}))
+    with model_hub("someone/other", folder) as (address, fetched):
+        message, hint = load("someone/other", address, tmp_path / "home")
+    assert "brings Python code of its own" in str(message)
+    assert "--trust-remote-code" in str(hint)
+    assert place in fetched
+    assert not any(name.endswith(".safetensors") for name in fetched)
+
+
+def test_a_hub_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """Nobody answers at the address: the sentence says what to do."""
+    message, hint = load("someone/nothing", "http://127.0.0.1:9", tmp_path / "home")
+    assert "neither on this machine nor to be had from the hub" in str(message)
+    assert "path of a model folder" in str(hint)
