@@ -28,6 +28,7 @@ _LIBRARIES = {
 }
 _LAYOUT = 1
 """Counted up when what is exported changes."""
+_AROUND = (".json", ".py", ".txt", ".model")  # settings, a model's own code, and vocabularies
 _SAME = 0.9999
 _PROBES = ("a", "the cat sat on the mat, then left", "word " * 40, "Über 3 × 4 = 12 → ok? " * 8)
 
@@ -50,9 +51,9 @@ def cached_graph(folder: Path, runtime: CachedRuntime, load: Callable[[], Senten
 
 
 def _key(folder: Path, runtime: CachedRuntime) -> str:
-    """What decides the graph: weights, the small files around them, and the libraries that write it."""
+    """What decides the graph: weights, the small files around them, code too, and the libraries that write it."""
     digest = hashlib.sha256(f"{_LAYOUT} {weights_sha256(folder)}".encode())
-    for file in sorted(folder.rglob("*.json")):
+    for file in sorted(file for file in folder.rglob("*") if file.suffix in _AROUND and file.is_file()):
         digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     for name in _LIBRARIES[runtime]:
         try:

@@ -111,7 +111,8 @@ def write_export(
     if not file and not (folder / SPACE_FILE).is_file():
         write_space(space_of(encoder, folder), folder)
     manifest = _manifest(encoder, source or folder, form, file)
-    manifest = replace(manifest, calibration=told)
+    adapter = ADAPTER_FILE if file and (folder / ADAPTER_FILE).is_file() else ""
+    manifest = replace(manifest, calibration=told, query_adapter=adapter)
     write_manifest(manifest, folder)
     return manifest
 

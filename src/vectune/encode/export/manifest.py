@@ -27,7 +27,9 @@ class Manifest:
     Put the role's prompt before the text, cut its tokens at `max_tokens` (special tokens included), pad a batch with
     `pad_id`, and give the graph in `file` two int64 arrays [texts, tokens] named as `inputs`: it returns `output`,
     float32 [texts, dim], pooled and of L2 norm 1. `file` is empty for `torch`, where sentence-transformers loads the
-    folder. `arithmetic` is that of the weights.
+    folder. `query_adapter` is the safetensors file of a map that vectors q of queries still go through, those of
+    documents not: q + up @ (down @ q), scaled to L2 norm 1 again; empty where there is none. `arithmetic` is that of
+    the weights.
     """
 
     format: str
@@ -46,6 +48,7 @@ class Manifest:
     lower_case: bool
     arithmetic: str
     versions: Mapping[str, str]
+    query_adapter: str = ""
     calibration: Mapping[str, Any] | None = None
     certified: bool = False
     inputs: tuple[str, ...] = INPUTS

@@ -63,6 +63,18 @@ def test_other_prompts_are_another_graph(cache: Path, tmp_path: Path) -> None:
     assert cached_graph(folder, "openvino", Loads(folder)) != before
 
 
+@pytest.mark.parametrize("name", ["modeling_own.py", "vocab.txt", "code/deep.py", "spiece.model"])
+def test_other_code_or_vocabulary_is_another_graph(cache: Path, tmp_path: Path, name: str) -> None:
+    """What the model's own code computes, and what its words are, count too."""
+    folder = save_tiny_model(tmp_path / "model")
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("one")
+    before = cached_graph(folder, "onnx", Loads(folder))
+    file.write_text("two")
+    assert cached_graph(folder, "onnx", Loads(folder)) != before
+
+
 def test_graph_that_is_not_the_model_is_not_kept(cache: Path, tiny_model_folder: Path, tmp_path: Path) -> None:
     """The export is compared with the model before anybody uses it."""
     other = save_tiny_model(tmp_path / "other", seed=5)

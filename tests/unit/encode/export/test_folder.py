@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from tests.fakes.tiny_model import PROMPTS, WORDS
+from vectune.encode.adapted import QueryAdapter, save_adapter
 from vectune.encode.export.folder import library_versions, needs_calibration, write_export
 from vectune.encode.export.manifest import read_manifest
 from vectune.encode.loading import load_encoder
@@ -43,9 +46,23 @@ else:
     import openvino
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     vectors = openvino.Core().compile_model(folder + "/" + told["file"], "CPU", settings)(given)[told["output"]]
+if told["query_adapter"]:
+    from safetensors.numpy import load_file
+    maps = load_file(folder + "/" + told["query_adapter"])
+    vectors = vectors + vectors @ maps["down"].T @ maps["up"].T
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 assert not any(name.split(".")[0] in ("vectune", "torch", "transformers") for name in sys.modules)
 print(json.dumps(vectors.tolist()))
 """
+
+
+def without_vectune(folder: Path) -> NDArray[np.float64]:
+    """Query vectors of TEXTS, from a process that knows nothing but the folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PLAIN, str(folder), json.dumps(TEXTS)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return np.array(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize(
@@ -53,16 +70,28 @@ print(json.dumps(vectors.tolist()))
 )
 def test_export_runs_without_vectune(exported: dict[str, Path], prompted_model: Path, form: str, least: float) -> None:
     """Plain onnxruntime or OpenVINO and the tokenizers library give the model's vectors from what the folder says."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PLAIN, str(exported[form]), json.dumps(TEXTS)],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = np.array(json.loads(done.stdout.splitlines()[-1]))
+    found = without_vectune(exported[form])
     model = SentenceTransformer(str(prompted_model), device="cpu")
     expected = model.encode_query(TEXTS, normalize_embeddings=True)
     assert (found * expected).sum(axis=1).min() > least
     assert np.linalg.norm(found, axis=1) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_queries_go_through_the_adapter_that_the_folder_names(prompted_model: Path, tmp_path: Path) -> None:
+    """Of a model with a query adapter too the folder says all that is needed to have its query vectors."""
+    source, folder = tmp_path / "model", tmp_path / "export"
+    shutil.copytree(prompted_model, source)
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    up, down = random.normal(size=(2, 32, 4)).astype(np.float32) / 4
+    adapter = QueryAdapter(up, down.T)
+    save_adapter(adapter, source, base="model")
+    manifest = write_export(load_encoder(str(prompted_model), precision="fp32"), source, folder, "onnx")
+    assert manifest.query_adapter == "adapter.safetensors"
+    model = SentenceTransformer(str(prompted_model), device="cpu")
+    plain = model.encode_query(TEXTS, normalize_embeddings=True)
+    assert (plain * adapter.apply(plain)).sum(axis=1).min() < 0.95
+    np.testing.assert_allclose(without_vectune(folder), adapter.apply(plain), atol=1e-4)
 
 
 def test_manifest_tells_what_the_model_does(exported: dict[str, Path], prompted_model: Path) -> None:
