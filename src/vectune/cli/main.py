@@ -76,6 +76,10 @@ def _translated(error: BaseException) -> VectuneError:
     """An error that nobody raised on purpose, as one of ours."""
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("Stopped.")
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not loaded for its name's sake
+        return CapacityError(
+            "The memory of the GPU is used up.", "Give shorter texts (--max-tokens), a smaller base, or --method lora."
+        )
     if isinstance(error, MemoryError):
         return CapacityError("The memory of this machine is used up.", "Give fewer rows, or use a larger machine.")
     if isinstance(error, OSError) and error.filename:

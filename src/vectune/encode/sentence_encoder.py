@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,8 @@ _MESSAGE_BLOCK = 64  # padded to the longest, so not too many
 
 
 class SentenceEncoder:
-    """Owns a loaded model. Encodes in length-sorted micro-batches of about `micro_batch_tokens` tokens.
+    """Owns a loaded model. Encodes in length-sorted micro-batches of about `micro_batch_tokens` tokens; these become
+    fewer where a device runs out of memory.
 
     Pooling, dense layers and prompts are the model's own: the forward pass runs through its modules. Vectors are scaled
     to L2 norm 1 whether or not the model does so itself.
@@ -81,9 +82,8 @@ class SentenceEncoder:
             return self._encode_elsewhere(texts, role, progress)
         tokens = self.tokenize(texts, role)
         with torch.inference_mode():
-            for rows in micro_batches(tokens.lengths, self.micro_batch_tokens, tokens.prompt_lengths):
-                with autocast(self.precision, self.device):
-                    vectors[rows] = self.forward(tokens, rows).float().cpu().numpy()
+            for rows, found in self._within_memory(tokens):
+                vectors[rows] = found
                 if progress is not None:
                     progress.advance(len(rows))
         return vectors
@@ -104,6 +104,37 @@ class SentenceEncoder:
             features["prompt_length"] = int(tokens.prompt_lengths[rows[0]])
         embedding: Tensor = self.model(features)["sentence_embedding"]
         return F.normalize(embedding.float(), dim=-1)
+
+    def _within_memory(self, tokens: Tokens) -> Iterator[tuple[Indices, Vectors]]:
+        """Each micro-batch's texts and their vectors; where memory runs out, smaller ones of what is left.
+
+        torch.OutOfMemoryError where one text alone is too much.
+        """
+        left = np.arange(len(tokens))
+        while len(left):
+            some = tokens.select(left)
+            done = np.zeros(len(left), dtype=bool)
+            for rows in micro_batches(some.lengths, self.micro_batch_tokens, some.prompt_lengths):
+                found = self._attempt(some, rows)
+                if found is None:
+                    held = len(rows) * int(some.lengths[rows].max())
+                    self.micro_batch_tokens = max(min(self.micro_batch_tokens, held) // 2, 1)
+                    break
+                done[rows] = True
+                yield left[rows], found
+            left = left[~done]
+
+    def _attempt(self, tokens: Tokens, rows: Indices) -> Vectors | None:
+        """Vectors of the texts at `rows`, [len(rows), dim]; None where memory ran out and they can be divided."""
+        try:
+            with autocast(self.precision, self.device):
+                return np.asarray(self.forward(tokens, rows).float().cpu().numpy(), dtype=np.float32)
+        except torch.OutOfMemoryError:
+            if len(rows) < 2:
+                raise
+        if self.device.type == "cuda":  # out of the handler, whose error holds the frames with all activations
+            torch.cuda.empty_cache()
+        return None
 
     def _features(self, tokens: Tokens, rows: Indices) -> dict[str, Any]:
         if len(rows) and takes_unpadded(self.model, tokens, rows):

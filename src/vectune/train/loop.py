@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from vectune.config.train import TrainConfig
@@ -143,10 +144,20 @@ class Trainer:
         result = self._step.run(batch)
         self._refuse(batch, "loss", result.loss)
         self._refuse(batch, "gradient's norm", result.gradient_norm)
-        self._optimiser.step()
+        self._update()
         self._at.halvings = self._step.room.halvings
         self._at.everything_checkpointed = self._step.room.everything_checkpointed
         return result.loss
+
+    def _update(self) -> None:
+        """The optimiser's step; its first one takes memory for two numbers a weight."""
+        try:
+            self._optimiser.step()
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"The memory of {self._encoder.device} is too small for what the optimiser keeps of each weight.",
+                "Use --method lora, or a smaller base.",
+            ) from error
 
     def _refuse(self, batch: Batch, what: str, value: float) -> None:
         """TrainingError with the batch's rows when `value` is no number; the weights have not moved then."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import torch
 import typer
 
 from vectune.cli.main import app, main
@@ -42,6 +43,7 @@ _FAILURES: list[tuple[BaseException, int, str, str]] = [
     (VectuneError("No hint."), 1, "No hint.", "vectune_error"),
     (Interrupted("Stopped at step 3 of 9.", "Go on."), 130, "Stopped at step 3 of 9.", "interrupted"),
     (MemoryError(), 1, "memory", "capacity_error"),
+    (torch.OutOfMemoryError("CUDA out of memory."), 1, "memory of the GPU", "capacity_error"),
     (PermissionError(13, "Permission denied", "/secret/file"), 1, "/secret/file can't be used", "storage_error"),
     (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero", "vectune_error"),
 ]

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
+from torch import Tensor
 
 from tests.fakes.tiny_model import WORDS, save_tiny_model
 from vectune.encode.loading import load_encoder, save_model
+from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.tokens import Indices, Tokens
 from vectune.records import Role
 
 TEXTS = [" ".join(WORDS[i : i + 1 + i % 70]) for i in range(40)]
@@ -41,6 +45,42 @@ def test_prompt_is_left_out_of_pooling_when_the_model_says_so(tmp_path: Path) ->
     without = encoder.encode(TEXTS, Role.QUERY)
     np.testing.assert_allclose(without, encoder.model.encode_query(TEXTS, normalize_embeddings=True), atol=1e-6)
     assert np.abs(without - with_prompt).max() > 1e-3
+
+
+class Cramped(SentenceEncoder):
+    """A device with memory for three texts at once, which counts how often it ran out."""
+
+    refused = 0
+
+    def forward(self, tokens: Tokens, rows: Indices) -> Tensor:
+        if len(rows) > 3:
+            self.refused += 1
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return super().forward(tokens, rows)
+
+
+def test_micro_batches_are_halved_where_memory_runs_out(tiny_model_folder: Path) -> None:
+    """The vectors are the same, and the texts that come later are cut small from the start."""
+    encoder = load_encoder(str(tiny_model_folder), precision="fp32")
+    cramped = Cramped(encoder.model, "cramped", precision="fp32", micro_batch_tokens=512)
+    np.testing.assert_allclose(cramped.encode(TEXTS), encoder.encode(TEXTS), atol=1e-6)
+    assert cramped.micro_batch_tokens < 256
+    assert 0 < cramped.refused < 10
+    cramped.refused = 0
+    cramped.encode(TEXTS)
+    assert cramped.refused == 0
+
+
+def test_a_text_too_large_for_the_memory_is_an_error(tiny_model_folder: Path) -> None:
+    """There is nothing left to halve."""
+
+    class Full(SentenceEncoder):
+        def forward(self, tokens: Tokens, rows: Indices) -> Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model = load_encoder(str(tiny_model_folder)).model
+    with pytest.raises(torch.OutOfMemoryError):
+        Full(model, "full").encode(TEXTS)
 
 
 def test_no_texts_give_no_vectors(tiny_model_folder: Path) -> None:

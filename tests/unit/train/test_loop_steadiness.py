@@ -196,6 +196,24 @@ def test_what_memory_came_to_is_kept_for_a_resumed_run(tiny_model_folder: Path, 
     assert (len(whole.said), len(first.said), second.said) == (1, 1, [])
 
 
+class NoRoom(torch.optim.SGD):
+    """An optimiser for whose state there is no memory."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_no_memory_for_the_optimiser_is_said(tiny_model_folder: Path) -> None:
+    """Nothing smaller can be tried: the sentence tells what needs less."""
+    encoder = load_encoder(str(tiny_model_folder))
+    recipe = resolve_recipe(CONFIG, Kind.PAIRS, 20)
+    trainer = Trainer(encoder, training_rows(pairs(), CONFIG, recipe), CONFIG, recipe, Surroundings())
+    trainer._optimiser = NoRoom(encoder.model.parameters())
+    with pytest.raises(TrainingError, match="too small for what the optimiser keeps") as caught:
+        trainer.run()
+    assert "lora" in caught.value.hint
+
+
 class FewerLater:
     """Rows whose epochs after the first have a batch less."""
 
