@@ -1,7 +1,8 @@
 """The OpenAPI document run by schemathesis against a live server: `python benchmarks/fuzz_service.py [--minutes 5]`.
 
-`vectune serve` runs with a key and a small random model in a folder of its own, and no worker. schemathesis, in an
-environment that this script makes on first use under the cache folder, sends what the document allows and what it
+`vectune serve` runs with a key and a small random model in a folder of its own. A worker first carries out a few jobs,
+so that there are tuned models, their checkpoints and result files; the server that is attacked has none. schemathesis,
+in an environment that this script makes on first use under the cache folder, sends what the document allows and what it
 forbids to every path, again and again with other seeds, until the time is over. The server's own metrics count the
 answers; one of status 500 or above is a fault, and this script ends with status 1.
 """
@@ -27,6 +28,7 @@ from servers import free_port, start
 sys.path.insert(0, str(ROOT))
 
 from tests.fakes.tiny_model import save_tiny_model
+from tests.fakes.word_rows import overlapping_pairs
 
 from vectune.client import OpenAI
 
@@ -37,6 +39,8 @@ _COUNT = re.compile(
 )
 _EXAMPLES = 60
 _THINGS = 150
+_TRAINED = 8
+_TRAINING_SECONDS = 600.0
 _MODELS = ["text-embedding-3-small", "text-embedding-3-small:query", "text-embedding-ada-002"]
 _WRONG = ["unknown", "ft:unknown", "..%2f..%2fetc"]
 _VALUES: dict[str, list[Any]] = {
@@ -77,7 +81,27 @@ def wait_until_ready(root: str) -> None:
             return
 
 
-def names_in(root: str, secret: str) -> dict[str, list[str]]:
+def train_some(root: str, secret: str) -> list[str]:
+    """Have a few jobs carried out; the names of their models, checkpoints among them."""
+    rows = "".join(json.dumps(row) + "\n" for row in overlapping_pairs(60)).encode()
+    until = time.monotonic() + _TRAINING_SECONDS
+    with OpenAI(base_url=f"{root}/v1", api_key=secret) as client:
+        file = client.files.create(file=("pairs.jsonl", rows), purpose="fine-tune").id
+        given: Any = {"n_epochs": 2, "dimensions": [32, 8]}
+        jobs = [
+            client.fine_tuning.jobs.create(model=_MODELS[0], training_file=file, hyperparameters=given).id
+            for _ in range(_TRAINED)
+        ]
+        while any(client.fine_tuning.jobs.retrieve(job).status != "succeeded" for job in jobs):
+            if time.monotonic() > until:
+                raise SystemExit("the jobs before the attack did not succeed")
+            time.sleep(1)
+        models = [str(client.fine_tuning.jobs.retrieve(job).fine_tuned_model) for job in jobs]
+        listed = [entry for job in jobs for entry in client.fine_tuning.jobs.checkpoints.list(job)]
+    return [*models, *(entry.fine_tuned_model_checkpoint for entry in listed)]
+
+
+def names_in(root: str, secret: str, models: list[str]) -> dict[str, list[str]]:
     """Files, jobs of both interfaces and models that there are, so that not all that is drawn is unknown."""
     with OpenAI(base_url=f"{root}/v1", api_key=secret) as client:
         files = [
@@ -88,7 +112,10 @@ def names_in(root: str, secret: str) -> dict[str, list[str]]:
         older = [client.fine_tunes.create(model=_MODELS[0], training_file=file).id for file in files[::2]]
         for name in older:
             client.fine_tunes.cancel(name)  # streams of their events end
-    return {"files": files, "fine_tuning": jobs, "fine-tunes": older, "models": _MODELS}
+        for name in jobs[::3]:
+            client.fine_tuning.jobs.pause(name)
+        results = [file.id for file in client.files.list(purpose="fine-tune-results")]
+    return {"files": [*files, *results], "fine_tuning": jobs, "fine-tunes": older, "models": [*_MODELS, *models]}
 
 
 def document_with(document: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
@@ -110,8 +137,6 @@ def document_with(document: dict[str, Any], names: dict[str, list[str]]) -> dict
 def attack(root: str, secret: str, seconds: float, folder: Path, seed: int) -> list[str]:
     """Run schemathesis with one seed after another until the time is over; what it found, as it told."""
     until = time.monotonic() + seconds
-    document = document_with(json.loads(get(f"{root}/openapi.json")), names_in(root, secret))
-    (folder / "openapi.json").write_text(json.dumps(document), encoding="utf-8")
     command = [
         str(environment() / "bin" / "schemathesis"), "run", str(folder / "openapi.json"), "--url", root,
         "--checks", _CHECKS, "--header", f"Authorization: Bearer {secret}", "--max-examples", str(_EXAMPLES),
@@ -173,12 +198,20 @@ def fuzz(minutes: float, seed: int) -> tuple[dict[str, Any], list[str]]:
         secret = json.loads(keyed.stdout)["secret"]
         command = [
             *vectune, "serve", "--port", str(port), "--home", str(home), "--default-model", str(model),
-            "--workers", "0", "--backend", "torch", "--set", "log.style=json", "--set", "upload_bytes=1000000",
+            "--backend", "torch", "--set", "log.style=json", "--set", "upload_bytes=1000000", "--workers",
         ]  # fmt: skip
-        server = start("vectune", command, port, folder, "text-embedding-3-small")
         root = f"http://127.0.0.1:{port}"
+        server = start("vectune", [*command, "1"], port, folder, "text-embedding-3-small")
         try:
             wait_until_ready(root)
+            models = train_some(root, secret)
+        finally:
+            server.end()
+        server = start("vectune", [*command, "0"], port, folder, "text-embedding-3-small")
+        try:
+            wait_until_ready(root)
+            document = document_with(json.loads(get(f"{root}/openapi.json")), names_in(root, secret, models))
+            (folder / "openapi.json").write_text(json.dumps(document), encoding="utf-8")
             told = attack(root, secret, minutes * 60, folder, seed)
             alive = server.process.poll() is None
             by_route = counts(get(f"{root}/metrics")) if alive else {}
