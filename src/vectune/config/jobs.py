@@ -42,12 +42,13 @@ class JobsConfig(Config):
     general: bool = True
     """Measure general ability on the packaged everyday set in each job."""
     most_rows: int | None = Field(None, ge=2)
-    """Rows that a file of a job may have. A job over one of these limits fails and says which; by default there are
-    none."""
+    """Rows that a file of a job may have; one with more is refused when it is read through after its upload. A job over
+    one of these limits fails and says which; by default there are none."""
     most_minutes: float | None = Field(None, gt=0)
-    """Minutes that a job may be at work, waiting and pauses not counted."""
+    """Minutes that a job may be at work, waiting and pauses not counted, and that reading a large upload may take."""
     most_memory_gib: float | None = Field(None, gt=0)
-    """GiB of memory that the process of a job may hold; it is looked at every `poll_seconds`."""
+    """GiB of memory that the process of a job may hold, looked at every `poll_seconds`, and one that reads a large
+    upload through."""
     most_disk_gib: float | None = Field(None, gt=0)
     """GiB that the folder of a job may take while it is at work."""
     remote: RemoteConfig = RemoteConfig()

@@ -55,13 +55,16 @@ def examine(
     facts = RowFacts(stream.roles.kind, config.near_duplicate, folder)
     bad = BadLines()
     refusal: DataError | None = None
+    told = 0
     try:
         try:
             for block in _blocks(stream):
                 keeper.add(block)
                 _take_in(block, facts, bad)
                 if progress is not None:
-                    progress.advance(len(block))
+                    read = bad.reasons.total() + len(facts)  # a part that is left out is no row
+                    progress.advance(read - told)
+                    told = read
         except DataError as error:  # so few rows that the stream gave up: what was left out is still to be written
             refusal = error
         decisions = decide(facts)

@@ -26,6 +26,7 @@ from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.services import Services
 from vectune.http.token_table import read_token_table
+from vectune.jobs.check_process import server_check
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
 from vectune.jobs.home import claim_home, make_home
@@ -58,7 +59,7 @@ def open_services(config: ServeConfig) -> Services:
     database = Database(config.database_url)
     claim_home(config.home, database)
     database.migrate()
-    files = FileStore(database, config.files_root)
+    files = FileStore(database, config.files_root, server_check(config.worker))
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
     opener = ModelOpener(config.backend, config.remote, Calls(config.upstream.parallel))

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, or_, select, update
 
-from vectune.config import DataConfig
-from vectune.errors import Interrupted, NotFound, VectuneError
+from vectune.config.jobs import JobsConfig
+from vectune.errors import Interrupted, NotFound, StorageError
 from vectune.jobs.database import Database
-from vectune.jobs.failures import said
 from vectune.jobs.file_bytes import FileBytes
+from vectune.jobs.file_check import FileCheck, fault
 from vectune.jobs.identifiers import new_id
 from vectune.jobs.job import OVER
 from vectune.jobs.page import Page, page
 from vectune.jobs.refusals import BadParameter, InUse
 from vectune.jobs.schema import files, jobs
 from vectune.jobs.validated import PROCESSED, queue_jobs_of
-from vectune.monitor.progress import Progress
+from vectune.monitor.progress import Progress, Silent, Stoppable
 
 UPLOADED, ERROR = "uploaded", "error"
 FINE_TUNE, RESULTS = "fine-tune", "fine-tune-results"
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 """What a client may upload files for."""
+_LOOK_SECONDS = 1.0
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
@@ -48,15 +50,17 @@ class StoredFile:
 
 
 class FileStore:
-    """The files of every project: rows in `database`, bytes under `root` (a folder or an fsspec URL).
+    """The files of every project: rows in `database`, bytes under `root` (a folder or an fsspec URL). `check` reads
+    those to tune with through; by default that is done in this process, however large they are.
 
     The bytes come first and the row after them, so that a file that is listed is whole; a crash in between leaves
     bytes that nobody knows of.
     """
 
-    def __init__(self, database: Database, root: str) -> None:
+    def __init__(self, database: Database, root: str, check: FileCheck | None = None) -> None:
         self._database = database
         self._bytes = FileBytes(root)
+        self._check = check or partial(fault, JobsConfig())
 
     def create(
         self,
@@ -177,8 +181,8 @@ class FileStore:
         """Read the file as training would and keep what came of it: status processed, or error with the reason. Jobs
         that waited for it alone are queued with that.
 
-        Files that are there for something else than tuning stay as they are. NotFound when there is none, Interrupted
-        when `progress` ends the work.
+        Files that are there for something else than tuning stay as they are. NotFound when there is none, or it is
+        deleted meanwhile; Interrupted when `progress` ends the work.
         """
         with self._database.session(write=False) as connection:
             row = connection.execute(select(files).where(files.c.id == name)).first()
@@ -193,21 +197,32 @@ class FileStore:
         return self.get(row.project, name, held=True)
 
     def _fault(self, row: Row[Any], progress: Progress | None) -> str | None:
-        from vectune.data.check import check
-        from vectune.data.read import open_source
-
+        while_there = Stoppable(progress or Silent(), self._deletion(row.id))
         try:
             with self._bytes.local(row.location) as path:
-                try:
-                    config = DataConfig()
-                    check(open_source(str(path), config), config, progress=progress)
-                except Interrupted:
-                    raise
-                except VectuneError as error:
-                    return said(error, {str(path): row.filename})
+                return self._check(path, row.filename, while_there)
         except NotFound as error:
             return error.message
-        return None
+        except Interrupted:
+            self.get(row.project, row.id, held=True)  # NotFound if that is why
+            raise
+
+    def _deletion(self, name: str) -> Callable[[], bool]:
+        """Says whether the file was deleted by now; the database is asked so often at most."""
+        asked = time.monotonic()
+
+        def is_deleted() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked < _LOOK_SECONDS:
+                return False
+            asked = time.monotonic()
+            try:
+                with self._database.session(write=False) as connection:
+                    return connection.execute(select(files.c.id).where(files.c.id == name)).first() is None
+            except StorageError:  # it may answer again before the file is read
+                return False
+
+        return is_deleted
 
 
 def _refuse_purpose(purpose: str, filename: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from vectune.config.jobs import JobsConfig
 from vectune.errors import VectuneError
 from vectune.jobs.refusals import UnfitFile
+from vectune.monitor.progress import Progress
 
 _GIB = 1 << 30
 _BLOCK = 1 << 20
@@ -97,17 +98,47 @@ def refuse_long(path: Path, param: str, config: JobsConfig) -> None:
             lines += block.count(b"\n")
             last = block[-1:]
     if lines + (last != b"\n") > most:
-        raise UnfitFile(
-            f"The {param.replace('_', ' ')} has more than {most:,} rows, which is all that a job may have here.",
-            "Leave some out, or share them out among several jobs.",
-            param,
-        )
+        raise UnfitFile(*_too_long(param.replace("_", " "), most), param)
 
 
-def resident_bytes() -> int:
-    """Memory that this process holds now; 0 where the system does not tell."""
+class RowLimit:
+    """A Progress that ends the reading of a file with LimitExceeded as soon as a job may not have as many rows: a
+    document on one line has more than lines tell."""
+
+    def __init__(self, progress: Progress, config: JobsConfig) -> None:
+        self._progress = progress
+        self._most = config.most_rows
+        self._rows = 0
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Pass the stage on, whose units are rows."""
+        self._rows = 0
+        self._progress.stage(name, total)
+
+    def advance(self, amount: int = 1, **values: float) -> None:
+        """Count, and pass on."""
+        self._rows += amount
+        if self._most is not None and self._rows > self._most:
+            raise LimitExceeded(*_too_long("file", self._most))
+        self._progress.advance(amount, **values)
+
+    def note(self, message: str) -> None:
+        """Pass the note on."""
+        self._progress.note(message)
+
+
+def _too_long(what: str, most: int) -> tuple[str, str]:
+    return (
+        f"The {what} has more than {most:,} rows, which is all that a job may have here.",
+        "Leave some out, or share them out among several jobs.",
+    )
+
+
+def resident_bytes(process: int | None = None) -> int:
+    """Memory that the process of that id holds now, by default this one; 0 where the system does not tell."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        statm = Path(f"/proc/{process or 'self'}/statm")
+        pages = int(statm.read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 
 def thread_variables(threads: int) -> dict[str, str]:
@@ -20,3 +22,9 @@ def thread_variables(threads: int) -> dict[str, str]:
 def give_way(nice: int) -> None:
     """Lower the priority of this process by `nice`; threads that it starts have the same."""
     os.nice(nice)
+
+
+def go_first() -> None:
+    """When the memory of the machine is used up this process is ended before others, where the system can be told."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from vectune.config.jobs import DATABASE_VARIABLE, FILES_VARIABLE, JobsConfig
@@ -18,6 +19,7 @@ from vectune.config.log import LogConfig
 from vectune.encode.backends.cores import usable_cores
 from vectune.errors import StorageError
 from vectune.jobs.database import Database
+from vectune.jobs.file_check import fault
 from vectune.jobs.files import FileStore
 from vectune.jobs.job import CANCELLED, Job
 from vectune.jobs.leases import Leases
@@ -91,7 +93,7 @@ def _work_as(name: str, given: argparse.Namespace, environ: Mapping[str, str]) -
         signal.signal(number, lambda *_: ending.set())
     database = Database(environ[DATABASE_VARIABLE])
     leases = Leases(database, name, config.lease_seconds, config.most_crashes)
-    files = FileStore(database, environ[FILES_VARIABLE])
+    files = FileStore(database, environ[FILES_VARIABLE], partial(fault, config))
     home = Path(given.home)
     ends = _ends(ending, given.parent)
     shop = Workshop(home, files, leases, config, ends, lambda job: _give_up(job, home, files, leases))

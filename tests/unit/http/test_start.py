@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from vectune.config import RetentionConfig, ServeConfig
+from vectune.config.jobs import JobsConfig
 from vectune.errors import ConfigError, StorageError, UsageError
 from vectune.http.start import housekeeping_of, open_services, running, serve, workers_config
 from vectune.jobs.home import open_home
@@ -63,6 +64,18 @@ async def test_files_that_were_not_read_are_read_on(tmp_path: Path) -> None:
             while services.files.unread():
                 await asyncio.sleep(0.05)
     assert services.files.get("other", "theirs").status in ("processed", "error")
+
+
+def test_large_files_are_read_by_a_process_of_their_own(tmp_path: Path) -> None:
+    """It may hold what a job may; the file of one that takes more can't be used. Small files are read by the server."""
+    row = b'{"text": "' + b"word " * 200 + b'%d", "label": "%d"}\n'
+    services = open_services(ServeConfig(home=tmp_path, jobs=JobsConfig(most_memory_gib=1e-6)))
+    for size, status in ((10, "processed"), (3000, "error")):
+        rows = (row % (number, number % 2) for number in range(size))
+        name = services.files.create("default", "rows.jsonl", "fine-tune", rows).id
+        assert services.files.validate(name).status == status
+    assert "more than 1e-06 GiB of memory" in str(services.files.get("default", name).status_details)
+    services.background.close()
 
 
 @pytest.mark.parametrize(("given", "used"), [({}, "torch"), ({"jobs": {"backend": "onnx"}}, "onnx")])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.errors import Interrupted, NotFound
+from vectune.jobs.files import FileStore
 from vectune.jobs.refusals import BadParameter, InUse, TooLarge
 from vectune.jobs.schema import files
-from vectune.monitor.progress import Silent, Stoppable
+from vectune.monitor.progress import Progress, Silent, Stoppable
 
 
 def test_file_comes_back_as_it_was(stores: Stores) -> None:
@@ -118,6 +120,24 @@ def test_validating_can_be_stopped(stores: Stores) -> None:
     with pytest.raises(Interrupted):
         stores.files.validate(name, Stoppable(Silent(), lambda: True))
     assert stores.files.get(PROJECT, name).status == "uploaded"
+
+
+def test_file_that_is_deleted_is_read_no_further(stores: Stores) -> None:
+    """Reading a file through ends where it stands once the file is deleted."""
+    name = stores.upload().id
+    looks: list[float] = []
+
+    def check(path: Path, called: str, progress: Progress) -> str | None:
+        stores.files.delete(PROJECT, name)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            progress.advance(0)
+            looks.append(time.sleep(0.02) or 0.0)
+        return None
+
+    with pytest.raises(NotFound):
+        FileStore(stores.database, str(stores.home / "files"), check).validate(name)
+    assert len(looks) < 2000
 
 
 def test_same_id_is_kept_once(stores: Stores) -> None:

@@ -7,6 +7,8 @@ import sys
 
 from vectune.jobs.priority import thread_variables
 
+GOES_FIRST = "from vectune.jobs.priority import go_first; go_first(); print(open('/proc/self/oom_score_adj').read())"
+
 SCRIPT = "import os; from vectune.jobs.priority import give_way; give_way(7); print(os.nice(0))"
 
 
@@ -15,6 +17,12 @@ def test_priority_is_lowered() -> None:
     before = subprocess.run([sys.executable, "-c", "import os; print(os.nice(0))"], capture_output=True, check=True)
     after = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
     assert int(after.stdout) == min(int(before.stdout) + 7, 19)
+
+
+def test_process_without_memory_goes_first() -> None:
+    """The system is told to end the process before any other."""
+    told = subprocess.run([sys.executable, "-c", GOES_FIRST], capture_output=True, check=True)
+    assert int(told.stdout) == 1000
 
 
 def test_threads_that_wait_sleep() -> None:

@@ -53,6 +53,23 @@ def test_urls_are_not_for_everybody(stores: Stores) -> None:
         assert url.encode() in environment
 
 
+def test_worker_reads_no_more_rows_than_a_job_may_have(stores: Stores) -> None:
+    """A file that nobody has read through is refused while it is read, not after."""
+    supervisor = Supervisor(
+        stores.home, stores.url, str(stores.home / "files"), 1, JobsConfig(poll_seconds=0.1, most_rows=5)
+    )
+    job = stores.job()
+    supervisor.start()
+    try:
+        until(lambda: stores.jobs.get(PROJECT, job.id).status == "failed")
+    finally:
+        supervisor.stop()
+    file = stores.files.get(PROJECT, job.training_file)
+    assert file.status == "error"
+    assert "The file has more than 5 rows" in str(file.status_details)
+    assert str(file.status_details) in str(dict(stores.jobs.get(PROJECT, job.id).error or {})["message"])
+
+
 class Stumbling(Supervisor):
     """Can't start a process the second time, as when memory is short."""
 
