@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vectune.errors import StorageError
+
 _LOG = logging.getLogger(__name__)
 _NAMED = 10
 _REMOVED = ".removed"
@@ -50,8 +52,9 @@ class Clearing:
         if not self.dry_run:
             try:
                 remove()
-            except OSError as error:
-                self.left.append(f"The {kind} {name} could not be removed: {error.strerror or error}.")
+            except (OSError, StorageError) as error:
+                why = str(getattr(error, "strerror", None) or error).rstrip(".")
+                self.left.append(f"The {kind} {name} could not be removed: {why}.")
                 return
         self.gone.append(Gone(kind, name, size))
 

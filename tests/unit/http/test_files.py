@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import openai
 import pytest
 from starlette.testclient import TestClient
 
+from tests.fakes.bucket import BrokenBucket
 from tests.unit.http.conftest import MODEL, ROWS
+from vectune.http.app import build_app
 from vectune.http.files import read_through
 from vectune.http.services import Services
+from vectune.jobs.files import FileStore
 from vectune.monitor.progress import Silent
 
 
@@ -139,3 +143,12 @@ def test_bytes_that_are_gone(client: openai.OpenAI, services: Services, caplog: 
         client.files.content(file.id)
     read_through(services.files, "file-gone", Silent())
     assert "Traceback" not in caplog.text
+
+
+def test_file_store_that_does_not_answer(services: Services) -> None:
+    """Whatever its driver raises is a 503 without a word of it, which the client tries again, and no fault of ours."""
+    files = FileStore(services.files._database, f"{BrokenBucket.protocol}://b")
+    http = TestClient(build_app(replace(services, files=files)), base_url="http://127.0.0.1/v1/")
+    answer = http.post("files", files={"file": ("a.jsonl", ROWS)}, data={"purpose": "fine-tune"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")
+    assert "AKIA123" not in answer.text

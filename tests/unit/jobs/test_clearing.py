@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vectune.errors import StorageError
 from vectune.jobs.clearing import Clearing
 
 
@@ -35,11 +36,12 @@ def test_dry_run_removes_nothing(tmp_path: Path) -> None:
     assert done.as_json()["dry_run"] is True
 
 
-def test_what_can_not_be_removed_is_said() -> None:
-    """A refusal of the system is a sentence, not an end; nothing is counted as freed."""
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), StorageError("Permission denied.")])
+def test_what_can_not_be_removed_is_said(error: Exception) -> None:
+    """A refusal of the system, or of a file store, is a sentence, not an end; nothing is counted as freed."""
 
     def refuse() -> None:
-        raise PermissionError(13, "Permission denied")
+        raise error
 
     done = Clearing()
     done.take("unknown bytes", "a", 5, refuse)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.fakes.bucket import BrokenBucket, Bucket, StubbornBucket
 from vectune.errors import ConfigError, NotFound, StorageError
 from vectune.jobs.file_bytes import FileBytes
 from vectune.jobs.refusals import TooLarge
@@ -79,3 +80,51 @@ def test_everything_is_listed(root: str) -> None:
     assert all(entry.written is not None and abs(entry.written - time.time()) < 3600 for entry in found.values())
     assert kept.exists("p/a")
     assert not kept.exists("p/b")
+
+
+@pytest.mark.parametrize("kind", [Bucket, StubbornBucket])
+def test_what_others_write_is_seen_at_once(kind: type[Bucket]) -> None:
+    """A file system that remembers what it listed is made to look anew: what another process wrote since is there, can
+    be read and goes when it is removed."""
+    root = f"{kind.protocol}://{uuid4()}"
+    kept = FileBytes(root)
+    kept.write("p/mine", iter([b"1"]), 100)
+    assert [entry.location for entry in kept.entries()] == ["p/mine"]
+    place = f"{root.removeprefix(f'{kind.protocol}://')}/p/theirs"
+    kind.objects[place] = b"22"
+    assert kept.exists("p/theirs")
+    assert b"".join(kept.read("p/theirs")) == b"22"
+    with kept.local("p/theirs") as path:
+        assert path.read_bytes() == b"22"
+    assert {entry.location for entry in kept.entries()} == {"p/mine", "p/theirs"}
+    kind.objects[f"{place}-too"] = b"333"
+    kept.remove("p/theirs-too")
+    assert f"{place}-too" not in kind.objects
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda kept: kept.write("p/a", iter([b"x"]), 100),
+        lambda kept: list(kept.read("p/a")),
+        lambda kept: kept.remove("p/a"),
+        lambda kept: list(kept.entries()),
+        lambda kept: kept.exists("p/a"),
+    ],
+    ids=["write", "read", "remove", "entries", "exists"],
+)
+def test_errors_of_a_driver_are_told_as_ours(act: Callable[[FileBytes], object]) -> None:
+    """What a remote file system raises is the store's fault, whatever its class."""
+    with pytest.raises(StorageError) as raised:
+        act(FileBytes(f"{BrokenBucket.protocol}://b"))
+    assert raised.value.hint
+    assert raised.value.__cause__ is BrokenBucket.fault
+
+
+def test_too_much_for_a_remote_file_system_is_still_too_much() -> None:
+    """Our own errors pass as they are."""
+    kept = FileBytes(f"{Bucket.protocol}://{uuid4()}")
+    with pytest.raises(TooLarge):
+        kept.write("p/a", iter([b"x" * 101]), 100)
+    with pytest.raises(NotFound):
+        list(kept.read("p/a"))
