@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -28,6 +29,9 @@ _TOKENS_A_TEXT = 2
 _RUNNERS = 2
 _READERS = 2
 """Threads that read texts: one caller's documents do not hold up another's."""
+_SHARES = 3
+"""One request keeps this part of the queue's room at most while its texts are read: a giant text, which is refused once
+its tokens are counted, does not keep out all others."""
 
 T = TypeVar("T")
 
@@ -74,6 +78,8 @@ class EmbeddingQueue:
         self._lanes = (Lane(), Lane())
         self._turn = 0
         self._waiting = 0
+        self._being_read = 0
+        """Tokens, as they are guessed, of the texts that wait for a thread that reads them or are in one."""
         self._pace = Pace()
         self._changed = threading.Condition()
         self._closed = False
@@ -107,8 +113,8 @@ class EmbeddingQueue:
 
     @property
     def waiting_tokens(self) -> int:
-        """How many tokens wait."""
-        return self._waiting
+        """How many tokens wait, those of texts that are being read as they are guessed."""
+        return self._waiting + self._being_read
 
     @property
     def waiting_texts(self) -> int:
@@ -121,19 +127,38 @@ class EmbeddingQueue:
         with self._changed:
             self._refuse_if_full(1)
 
+    @contextmanager
+    def room_for(self, tokens: int) -> Iterator[int]:
+        """Room for texts of about so many tokens while they are read, as others that are read leave it; Overloaded when
+        there is none. Gives how much of it is kept: a share of the queue at most, however long the texts are.
+
+        Whoever puts them into the queue right after the block, before anybody else of the event loop has a turn, finds
+        this room there.
+        """
+        kept = min(tokens, self._most_tokens // _SHARES)
+        with self._changed:
+            self._refuse_if_full(kept, self._being_read)
+            self._being_read += kept
+        try:
+            yield kept
+        finally:
+            with self._changed:
+                self._being_read -= kept
+
     async def beside(self, work: Callable[[], T]) -> T:
         """What `work` gives, done in a thread that reads texts: slow uploads may have taken all of asyncio's own."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def embed(
-        self, encoder: SharedEncoder, texts: Sequence[str], role: Role, read: Tokenised | None = None
+        self, encoder: SharedEncoder, texts: Sequence[str], role: Role, read: Tokenised | None = None, room: int = 0
     ) -> Vectors:
         """Vectors of `texts` as `encoder.encode` gives them, float32 [len(texts), dim]; Overloaded when too much waits.
 
-        With `read`, what `encoder.read` gave for them, the queue knows what they cost, and nothing is tokenised again.
-        A request that is larger than the whole queue is taken when nothing else waits.
+        With `read`, what `encoder.read` gave for them, the queue knows what they cost, and nothing is tokenised again;
+        for `room` tokens of that `room_for` found room before, and they are taken whatever came since. A request that
+        is larger than the whole queue is taken when nothing else waits.
         """
-        return await self._ran(_request(encoder, texts, role), texts, read)
+        return await self._ran(_request(encoder, texts, role), texts, read, room)
 
     async def read_and_embed(
         self, encoder: SharedEncoder, texts: Sequence[str], role: Role
@@ -147,31 +172,33 @@ class EmbeddingQueue:
         request.counts = counts = np.zeros(len(texts), dtype=np.int64)
         return await self._ran(request, texts, None), counts
 
-    async def _ran(self, request: Request, texts: Sequence[str], read: Tokenised | None) -> Vectors:
+    async def _ran(self, request: Request, texts: Sequence[str], read: Tokenised | None, room: int = 0) -> Vectors:
         if not texts:
             return request.vectors
         costs = _costs(request.encoder, texts, read)
         short, long = pieces_of(request, texts, costs, None if read is None else read.tokens, self._batch_tokens)
         request.pieces = len(short) + len(long)
-        self._put(short, long, int(costs.sum()))
+        self._put(short, long, int(costs.sum()), room)
         try:
             return await request.future
         finally:
             if request.pieces:
                 self._drop(request)
 
-    def _put(self, short: list[Piece], long: list[Piece], cost: int) -> None:
+    def _put(self, short: list[Piece], long: list[Piece], cost: int, room: int) -> None:
         with self._changed:
-            self._refuse_if_full(cost)
+            if cost > room:
+                self._refuse_if_full(cost, self._being_read if room else 0)
             for lane, pieces in zip(self._lanes, (short, long), strict=True):
                 lane.pieces.extend(pieces)
             self._waiting += cost
             self._changed.notify()
 
-    def _refuse_if_full(self, cost: int) -> None:
-        seconds = self._pace.seconds(self._waiting)
-        if self._waiting and (self._waiting + cost > self._most_tokens or seconds > self._most_seconds):
-            remaining = max(self._most_tokens - self._waiting, 0)
+    def _refuse_if_full(self, cost: int, being_read: int = 0) -> None:
+        waiting = self._waiting + being_read
+        seconds = self._pace.seconds(waiting)
+        if waiting and (waiting + cost > self._most_tokens or seconds > self._most_seconds):
+            remaining = max(self._most_tokens - waiting, 0)
             raise Overloaded(max(seconds, 0.1), self._most_tokens, remaining)
 
     def _drop(self, request: Request) -> None:

@@ -30,7 +30,8 @@ class Reading:
 
     They are a guess (`guessed`) where the count comes with the vectors: from a model behind an endpoint, and of texts
     that the thread that encodes them is to read. `known` has what the cache knew of each text; `read` is of the `fresh`
-    ones, whose places in the request are `rows`.
+    ones, whose places in the request are `rows`. For `room` of their tokens there was room in the queue when they were
+    read, and there is until the event loop has others' turn.
     """
 
     model: ServedModel
@@ -41,6 +42,7 @@ class Reading:
     rows: NDArray[np.int64]
     fresh: Sequence[str]
     read: Tokenised
+    room: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Embedded:
 async def read(
     model: ServedModel, texts: Sequence[str], role: Role, queue: EmbeddingQueue, cache: TextCache, exact: bool = False
 ) -> Reading:
-    """Look texts up in the cache and read the others; Overloaded when the queue is full.
+    """Look texts up in the cache and read the others; Overloaded when the queue is full. `embed` is to follow at once.
 
     Nothing is tokenised on the event loop: texts of more than a page in all are read in a thread of the queue now, what
     is less by the thread that will encode them, unless it must be known now how many tokens they have (`exact`). What a
@@ -63,18 +65,21 @@ async def read(
     known: list[Known | None] = cache.get(model.serial, role, texts) if cache.on else [None] * len(texts)
     rows = np.array([row for row, found in enumerate(known) if found is None], dtype=np.int64)
     fresh = texts if len(rows) == len(texts) else [texts[row] for row in rows]
-    if len(rows) and not isinstance(model, RemoteModel):
-        queue.refuse_if_full()
     guessed = isinstance(model, RemoteModel) or (not exact and _may_wait(model, texts))
+    room = 0
     if isinstance(model, RemoteModel):
         found = model.read(fresh, role)
+    elif not fresh:
+        found = Tokenised(np.zeros(0, dtype=np.int64))
     elif guessed:
+        queue.refuse_if_full()
         found = Tokenised(np.array([guessed_tokens(text) for text in fresh], dtype=np.int64))
     else:
-        found = await _read(model, fresh, role, queue)
+        with queue.room_for(sum(map(guessed_tokens, fresh))) as room:
+            found = await _read(model, fresh, role, queue)
     counts = np.array([0 if one is None else one.tokens for one in known], dtype=np.int64)
     counts[rows] = found.counts
-    return Reading(model, role, counts, guessed, known, rows, fresh, found)
+    return Reading(model, role, counts, guessed, known, rows, fresh, found, room)
 
 
 async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Embedded:
@@ -93,8 +98,6 @@ def _may_wait(model: SharedEncoder, texts: Sequence[str]) -> bool:
 
 
 async def _read(model: SharedEncoder, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
-    if not texts:
-        return Tokenised(np.zeros(0, dtype=np.int64))
     if model.reads_beside:
         return await queue.beside(partial(model.read, texts, role))
     return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it
@@ -108,7 +111,7 @@ async def _encoded(reading: Reading, queue: EmbeddingQueue) -> Embedded:
         return Embedded(answer.vectors, _shares(reading.read.counts, answer.tokens))
     if reading.guessed:
         return Embedded(*await queue.read_and_embed(reading.model, reading.fresh, reading.role))
-    vectors = await queue.embed(reading.model, reading.fresh, reading.role, reading.read)
+    vectors = await queue.embed(reading.model, reading.fresh, reading.role, reading.read, reading.room)
     return Embedded(vectors, reading.read.counts)
 
 

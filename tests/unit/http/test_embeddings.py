@@ -203,7 +203,7 @@ def test_full_queue_is_a_429(services: Services) -> None:
     """A server with too much to do says so at once, and when to come back."""
 
     class Full:
-        def refuse_if_full(self) -> None:
+        def room_for(self, tokens: int) -> None:
             from vectune.serve.queue import Overloaded
 
             raise Overloaded(1.5, 100, 3)

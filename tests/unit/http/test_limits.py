@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import openai
@@ -158,8 +159,8 @@ class FailingQueue:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def refuse_if_full(self) -> None:
-        return
+    def room_for(self, tokens: int) -> AbstractContextManager[int]:
+        return nullcontext(tokens)
 
     async def embed(self, *given: object, **named: object) -> None:
         raise self._error

@@ -29,7 +29,7 @@ class FullQueue:
 
     waiting_tokens = waiting_texts = 7
 
-    def refuse_if_full(self) -> None:
+    def room_for(self, tokens: int) -> None:
         raise Overloaded(1.0, 10, 0)
 
 

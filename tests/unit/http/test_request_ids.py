@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,8 @@ def test_texts_of_a_failing_model_are_not_logged(services: Services, log: Path) 
     class Failing:
         waiting_tokens = waiting_texts = 0
 
-        def refuse_if_full(self) -> None:
-            return
+        def room_for(self, tokens: int) -> AbstractContextManager[int]:
+            return nullcontext(tokens)
 
         async def beside(self, work: Callable[[], object]) -> object:
             return work()

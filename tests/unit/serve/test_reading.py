@@ -124,6 +124,99 @@ async def test_full_queue_is_told_before_texts_are_read() -> None:
     waiting.cancel()
 
 
+class Gated(TokenEncoder):
+    """Reads nothing before the gate is open, and finds so many tokens in a word."""
+
+    def __init__(self, tokens_a_word: int = 1) -> None:
+        super().__init__(max_tokens=100_000)
+        self.gate = threading.Event()
+        self._tokens_a_word = tokens_a_word
+
+    def tokenise(self, texts: Sequence[str], role: Role) -> Tokenised:
+        assert self.gate.wait(20)
+        return super().tokenise([" ".join(text.split() * self._tokens_a_word) for text in texts], role)
+
+
+async def _all_at_once(
+    queue: EmbeddingQueue, inner: Gated, texts: Sequence[str], exact: bool
+) -> tuple[list[Embedded], int]:
+    """What callers with a text each get who come before anything was read, and how many of them were refused then."""
+
+    async def ask(model: ServedModel, text: str) -> Embedded:
+        return await embed(await read(model, [text], Role.DOCUMENT, queue, TextCache(0), exact), queue, TextCache(0))
+
+    model = SharedEncoder(inner)
+    asked = [asyncio.create_task(ask(model, text)) for text in texts]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    early = sum(task.done() for task in asked)
+    inner.gate.set()
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(one, Embedded | Overloaded) for one in found), found
+    return [one for one in found if isinstance(one, Embedded)], early
+
+
+@pytest.mark.parametrize(("text", "exact", "most"), [(LONG, False, 12_000), ("word", True, 9)])
+async def test_room_is_taken_before_texts_are_read(text: str, exact: bool, most: int) -> None:
+    """Of many who come to an idle queue at once, those for whom there is room are read and answered; the others are
+    refused at once, and nothing of theirs is read. So it is with short texts that must be counted before."""
+    queue, inner = EmbeddingQueue(300, most), Gated()
+    queue.start()
+    answered, early = await _all_at_once(queue, inner, [text] * 64, exact)
+    assert (len(answered), early) == (3, 61)
+    assert inner.num_read == 3
+    assert queue.waiting_tokens == 0
+    await asyncio.to_thread(queue.close)
+
+
+async def test_texts_that_are_read_keep_out_no_short_ones() -> None:
+    """A giant text takes a share of the room while it is read: other long ones are let in beside it, and short ones,
+    which nobody reads before, whatever is read."""
+    queue, inner = EmbeddingQueue(300, 12_000), Gated()
+    queue.start()
+    asked = [asyncio.create_task(_embedded(SharedEncoder(inner), [LONG * 100], queue, TextCache(0)))]
+    asked += [asyncio.create_task(_embedded(SharedEncoder(inner), [LONG], queue, TextCache(0))) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert queue.waiting_tokens == 11_504
+    short = await _embedded(SharedEncoder(TokenEncoder()), TEXTS, queue, TextCache(0))
+    assert short.counts.tolist() == [2, 1, 4]
+    assert not any(task.done() for task in asked)
+    inner.gate.set()
+    assert [isinstance(found, Embedded) for found in await asyncio.gather(*asked[1:])] == [True, True]
+    await asyncio.gather(asked[0], return_exceptions=True)
+    await asyncio.to_thread(queue.close)
+
+
+async def test_texts_of_more_tokens_than_were_guessed() -> None:
+    """The true count stands for the guess once it is known: what there is no room for then is refused, and the queue
+    never holds more than it takes; a single request is taken all the same."""
+    queue, inner = EmbeddingQueue(300, 12_000), Gated(tokens_a_word=3)
+    answered = asyncio.create_task(_all_at_once(queue, inner, [LONG] * 3, False))
+    async with asyncio.timeout(20):
+        while not (inner.num_read == 3 and queue.waiting_tokens == 9_000):
+            await asyncio.sleep(0.01)
+    queue.start()
+    assert len((await answered)[0]) == 1
+    assert queue.waiting_tokens == 0
+    await asyncio.to_thread(queue.close)
+
+
+async def test_room_of_callers_that_left_is_given_back() -> None:
+    """Who hangs up while texts are read, or is refused after, leaves the queue as it was."""
+    queue, inner = EmbeddingQueue(300, 100_000), Gated()
+    task = asyncio.create_task(_embedded(SharedEncoder(inner), [LONG], queue, TextCache(0)))
+    await asyncio.sleep(0)
+    assert queue.waiting_tokens > 3000
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert queue.waiting_tokens == 0
+    inner.gate.set()
+    await read(SharedEncoder(inner), [LONG], Role.DOCUMENT, queue, TextCache(0))
+    assert queue.waiting_tokens == 0
+    await asyncio.to_thread(queue.close)
+
+
 class Watched(TokenEncoder):
     """Remembers in which threads texts were read."""
 
