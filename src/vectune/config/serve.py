@@ -53,6 +53,9 @@ class ServeConfig(Config):
     """MiB of vectors of exact texts that are kept in memory, so that a repeated text costs no model; 0 keeps none."""
     upload_bytes: int = Field(512 * _MIB, ge=1)
     """Largest file that may be uploaded."""
+    uploads_at_once: int = Field(4, ge=1)
+    """Uploads that may be under way at a time, of one project one less; each may take `upload_bytes` of the temporary
+    folder until it is kept. Others wait for their turn, some seconds at most."""
     body_bytes: int = Field(16 * _MIB, ge=1)
     """Largest body of any other request."""
     head_seconds: float = Field(10.0, gt=0)

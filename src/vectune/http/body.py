@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.types import Message
 
+from vectune.errors import StorageError
 from vectune.http.errors import BodyTooLarge, EncodingRefused, RequestRefused, place_of, sentences
 
 S = TypeVar("S", bound=BaseModel)
@@ -53,7 +54,7 @@ def fit(shape: type[S], content: Any) -> S:
 async def read_form(request: Request, most_bytes: int) -> tuple[UploadFile, Mapping[str, str]]:
     """The uploaded file, on disk where it is large, and the other fields. Close the file when done.
 
-    Stops reading, with BodyTooLarge, as soon as the body is over the limit.
+    Stops reading, with BodyTooLarge, as soon as the body is over the limit; StorageError where the disk takes no more.
     """
     _refuse_packed(request)
     _refuse_announced(request, most_bytes)
@@ -63,7 +64,11 @@ async def read_form(request: Request, most_bytes: int) -> tuple[UploadFile, Mapp
     if options.get(b"charset", b"").decode("latin-1").lower() not in _ALPHABETS:
         raise EncodingRefused("The form is not in UTF-8.", "Send it without a charset, or with charset=utf-8.")
     limited = _limited(request, most_bytes)
-    form = await limited.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+    try:
+        form = await limited.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+    except OSError as error:
+        told = f"The upload could not be kept on its way: {error.strerror or error}."
+        raise StorageError(told, "Make room in the server's temporary folder.") from error
     file = form.get("file")
     if not isinstance(file, UploadFile):
         await form.close()

@@ -20,9 +20,9 @@ from vectune.http.body import read_form
 from vectune.http.documents import documented_form
 from vectune.http.errors import RequestRefused
 from vectune.http.objects import file_object, list_object
-from vectune.http.services import Project, Work
+from vectune.http.services import Project, Services, Work
 from vectune.http.shapes import FileList
-from vectune.jobs.files import FileStore
+from vectune.jobs.files import FileStore, StoredFile
 from vectune.monitor.progress import Progress
 
 _BLOCK = 1 << 20
@@ -40,17 +40,8 @@ router = APIRouter(prefix="/v1/files")
 @router.post("", openapi_extra=documented_form())
 async def upload(request: Request, work: Work, project: Project) -> Response:
     """Keep a file; it is read through in the background."""
-    file, fields = await read_form(request, work.config.upload_bytes + _FORM_BYTES)
-    try:
-        purpose = fields.get("purpose")
-        if purpose is None:
-            raise RequestRefused("Missing required parameter: 'purpose'.", param="purpose")
-        stored = await asyncio.to_thread(
-            work.files.create, project, _name(file.filename), purpose, _blocks(file.file),
-            expires_after=_expiry(fields), most_bytes=work.config.upload_bytes,
-        )  # fmt: skip
-    finally:
-        await file.close()
+    async with work.uploads.one_of(project):
+        stored = await _stored(request, work, project)
     work.background.submit(partial(read_through, work.files, stored.id))
     return answer(file_object(stored))
 
@@ -90,6 +81,20 @@ def read_through(files: FileStore, name: str, progress: Progress) -> None:
     `uploaded`, and is read through at the next start."""
     with suppress(NotFound):
         files.validate(name, progress)
+
+
+async def _stored(request: Request, work: Services, project: str) -> StoredFile:
+    file, fields = await read_form(request, work.config.upload_bytes + _FORM_BYTES)
+    try:
+        purpose = fields.get("purpose")
+        if purpose is None:
+            raise RequestRefused("Missing required parameter: 'purpose'.", param="purpose")
+        return await asyncio.to_thread(
+            work.files.create, project, _name(file.filename), purpose, _blocks(file.file),
+            expires_after=_expiry(fields), most_bytes=work.config.upload_bytes,
+        )  # fmt: skip
+    finally:
+        await file.close()
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

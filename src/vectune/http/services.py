@@ -13,6 +13,7 @@ from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.streams import Streams
 from vectune.http.token_table import TokenTable
+from vectune.http.uploads import Uploads
 from vectune.jobs.files import FileStore
 from vectune.jobs.jobs import JobStore
 from vectune.jobs.keys import Caller, KeyStore
@@ -38,6 +39,7 @@ class Services:
     metrics: ServerMetrics
     keys: KeyStore
     limits: CallerLimits
+    uploads: Uploads
     tokens: TokenTable | None = None
     texts: TextCache = field(default_factory=lambda: TextCache(0))
     streams: Streams = field(default_factory=Streams)

@@ -26,6 +26,7 @@ from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.services import Services
 from vectune.http.token_table import read_token_table
+from vectune.http.uploads import Uploads
 from vectune.jobs.check_process import server_check
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
@@ -48,6 +49,8 @@ from vectune.serve.weights import weights_bytes
 
 _GIB, _MIB = 1 << 30, 1 << 20
 _LAST_WORDS_SECONDS = 3
+_TURN_SECONDS = 10.0
+"""How long an upload waits for its turn at most; that counts for the time that its body may take."""
 _LOG = logging.getLogger("vectune.http")
 
 
@@ -77,6 +80,7 @@ def open_services(config: ServeConfig) -> Services:
         metrics=metrics,
         keys=KeyStore(database),
         limits=CallerLimits(Usage(database)),
+        uploads=Uploads(config.uploads_at_once, min(_TURN_SECONDS, config.body_seconds / 2)),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
     )
