@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -60,13 +59,12 @@ def retrieve(name: str, work: Work, project: Project) -> Response:
 
 
 @router.get("/{name}/content")
-def content(name: str, work: Work, project: Project) -> Response:
+async def content(name: str, work: Work, project: Project) -> Response:
     """The bytes of a file."""
-    size = work.files.get(project, name).bytes
-    blocks = work.files.chunks(project, name)
-    first = next(blocks, b"")  # what is gone by now is a 404, which it could not be once the answer has begun
+    size, blocks = await work.transfers.read(partial(_begun, work.files, project, name))
     headers = {"content-length": str(size)}
-    return StreamingResponse(chain((first,), blocks), media_type="application/octet-stream", headers=headers)
+    sent = work.transfers.blocks(blocks)
+    return StreamingResponse(sent, media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/{name}")
@@ -89,12 +87,21 @@ async def _stored(request: Request, work: Services, project: str) -> StoredFile:
         purpose = fields.get("purpose")
         if purpose is None:
             raise RequestRefused("Missing required parameter: 'purpose'.", param="purpose")
-        return await asyncio.to_thread(
+        keep = partial(
             work.files.create, project, _name(file.filename), purpose, _blocks(file.file),
             expires_after=_expiry(fields), most_bytes=work.config.upload_bytes,
         )  # fmt: skip
+        return await work.transfers.keep(keep)
     finally:
         await file.close()
+
+
+def _begun(files: FileStore, project: str, name: str) -> tuple[int, Iterator[bytes]]:
+    """How many bytes a file has, and these; what is gone by now is a 404, which it could not be once the answer has
+    begun."""
+    size = files.get(project, name).bytes
+    blocks = files.chunks(project, name)
+    return size, chain((next(blocks, b""),), blocks)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

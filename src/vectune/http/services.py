@@ -13,6 +13,7 @@ from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.streams import Streams
 from vectune.http.token_table import TokenTable
+from vectune.http.transfers import Transfers
 from vectune.http.uploads import Uploads
 from vectune.jobs.files import FileStore
 from vectune.jobs.jobs import JobStore
@@ -40,6 +41,7 @@ class Services:
     keys: KeyStore
     limits: CallerLimits
     uploads: Uploads
+    transfers: Transfers
     tokens: TokenTable | None = None
     texts: TextCache = field(default_factory=lambda: TextCache(0))
     streams: Streams = field(default_factory=Streams)

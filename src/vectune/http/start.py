@@ -26,6 +26,7 @@ from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.services import Services
 from vectune.http.token_table import read_token_table
+from vectune.http.transfers import Transfers
 from vectune.http.uploads import Uploads
 from vectune.jobs.check_process import server_check
 from vectune.jobs.database import Database
@@ -80,6 +81,7 @@ def open_services(config: ServeConfig) -> Services:
         metrics=metrics,
         keys=KeyStore(database),
         limits=CallerLimits(Usage(database)),
+        transfers=Transfers(config.uploads_at_once),
         uploads=Uploads(config.uploads_at_once, min(_TURN_SECONDS, config.body_seconds / 2)),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
@@ -169,6 +171,7 @@ def _stop(services: Services, supervisor: Supervisor | None, housekeeping: House
         supervisor.stop()
     services.queue.close()
     services.streams.close()
+    services.transfers.close()
     services.limits.close()
     services.background.close()
     if housekeeping is not None:

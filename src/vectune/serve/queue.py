@@ -146,7 +146,7 @@ class EmbeddingQueue:
                 self._being_read -= kept
 
     async def beside(self, work: Callable[[], T]) -> T:
-        """What `work` gives, done in a thread that reads texts: slow uploads may have taken all of asyncio's own."""
+        """What `work` gives, done in a thread that reads texts: those of asyncio may all look something up."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def embed(

@@ -44,6 +44,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
     yield made
     made.queue.close()
     made.limits.close()
+    made.transfers.close()
     made.background.close()
 
 
