@@ -56,10 +56,11 @@ class FineTune(BaseModel):
 
 
 class FineTuneList(BaseModel):
-    """Jobs, newest first."""
+    """Jobs, newest first; `has_more` says whether others come after the last."""
 
     data: list[FineTune]
     object: str
+    has_more: bool = False
 
 
 class FineTuneEvents(BaseModel):
@@ -85,9 +86,9 @@ class FineTunes:
 
     get = retrieve
 
-    def list(self) -> FineTuneList:
-        """All jobs of this interface."""
-        return self._client.get("/fine-tunes", cast_to=FineTuneList)
+    def list(self, **query: Any) -> FineTuneList:
+        """The jobs of this interface, up to a thousand; `query` are after, the id of a job, and limit."""
+        return self._client.get("/fine-tunes", cast_to=FineTuneList, options={"params": query})
 
     def cancel(self, id: str) -> FineTune:  # noqa: A002
         """End the job."""
@@ -124,9 +125,9 @@ class AsyncFineTunes:
 
     get = retrieve
 
-    async def list(self) -> FineTuneList:
-        """All jobs of this interface."""
-        return await self._client.get("/fine-tunes", cast_to=FineTuneList)
+    async def list(self, **query: Any) -> FineTuneList:
+        """The jobs of this interface, with `query` as for FineTunes.list."""
+        return await self._client.get("/fine-tunes", cast_to=FineTuneList, options={"params": query})
 
     async def cancel(self, id: str) -> FineTune:  # noqa: A002
         """End the job."""

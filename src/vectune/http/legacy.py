@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,15 +11,15 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from vectune.errors import NotFound
 from vectune.http.answer import answer
 from vectune.http.body import read_json
 from vectune.http.documents import documented
 from vectune.http.jobs import create_job, most_job_bytes
-from vectune.http.objects import file_object
+from vectune.http.objects import file_object, list_object
 from vectune.http.services import Project, Services, Who, Work
-from vectune.http.shapes import LegacyRequest
+from vectune.http.shapes import LegacyList, LegacyRequest
 from vectune.http.streams import EventStream
+from vectune.jobs.files import StoredFile
 from vectune.jobs.hyperparameters import UNUSED, check
 from vectune.jobs.job import OVER, Event, Job, NewJob
 
@@ -31,7 +31,6 @@ _STATUS = {
     "pausing": "running",
 }
 _HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
-_MOST_JOBS = 1000
 _LOOK_SECONDS = 1.0
 _SILENCE_SECONDS = 15.0
 _END = b"data: [DONE]\n\n"
@@ -58,10 +57,11 @@ async def create(request: Request, work: Work, caller: Who) -> Response:
 
 
 @router.get("")
-def show_all(work: Work, project: Project) -> Response:
+def show_all(work: Work, project: Project, asked: Annotated[LegacyList, Query()]) -> Response:
     """The project's jobs of this interface, newest first."""
-    found = work.jobs.list(project, limit=_MOST_JOBS, kind=KIND)
-    return answer({"object": "list", "data": [_shown(work, project, job) for job in found.data]})
+    found = work.jobs.list(project, after=asked.after, limit=asked.limit, kind=KIND)
+    files = work.files.known(project, {name for job in found.data for name in _names(job)})
+    return answer(list_object(found, partial(_shown, files)))
 
 
 @router.get("/{name}")
@@ -110,10 +110,20 @@ def _news(work: Services, project: str, name: str, seq: int) -> tuple[Job, tuple
 
 def _with_events(work: Services, project: str, job: Job) -> dict[str, Any]:
     shown = [_event(event) for event in work.jobs.events_since(project, job.id, 0)]
-    return _shown(work, project, job) | {"events": shown}
+    return _shown(work.files.known(project, _names(job)), job) | {"events": shown}
 
 
-def _shown(work: Services, project: str, job: Job) -> dict[str, Any]:
+def _names(job: Job) -> set[str]:
+    """The ids of all files of a job."""
+    return {name for name in (job.training_file, job.validation_file, *job.result_files) if name is not None}
+
+
+def _shown(files: Mapping[str, StoredFile], job: Job) -> dict[str, Any]:
+    """A job with those of its `files` that are still there."""
+
+    def objects(*names: str | None) -> list[dict[str, Any]]:
+        return [file_object(files[name]) for name in names if name is not None and name in files]
+
     return {
         "id": job.id,
         "object": KIND,
@@ -123,23 +133,12 @@ def _shown(work: Services, project: str, job: Job) -> dict[str, Any]:
         "fine_tuned_model": job.fine_tuned_model,
         "hyperparams": {name: job.hyperparameters.get(name, "auto") for name in _HYPERPARAMETERS},
         "organization_id": job.project,
-        "result_files": _files(work, project, *job.result_files),
+        "result_files": objects(*job.result_files),
         "status": _STATUS.get(job.status, job.status),
-        "training_files": _files(work, project, job.training_file),
-        "validation_files": _files(work, project, job.validation_file),
+        "training_files": objects(job.training_file),
+        "validation_files": objects(job.validation_file),
         "error": None if job.error is None else dict(job.error),
     }
-
-
-def _files(work: Services, project: str, *names: str | None) -> list[dict[str, Any]]:
-    """Those of the files that are still there."""
-    found = []
-    for name in names:
-        try:
-            found += [file_object(work.files.get(project, name))] if name else []
-        except NotFound:
-            continue
-    return found
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -120,6 +120,12 @@ class JobList(ListQuery):
     limit: int = Field(20, ge=1, le=100)
 
 
+class LegacyList(ListQuery):
+    """The query of `GET /v1/fine-tunes`, which older scripts call without one and want everything of."""
+
+    limit: int = Field(1000, ge=1, le=1000)
+
+
 class CheckpointList(JobList):
     """The query of a list of checkpoints."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
+import openai
 import pytest
+import sqlalchemy
 from starlette.testclient import TestClient
 
-from tests.unit.http.conftest import MODEL
+from tests.unit.http.conftest import MODEL, ROWS
 from vectune.client import OpenAI
+from vectune.http.services import Services
 
 
 @pytest.fixture
@@ -85,3 +89,50 @@ def test_deleted_files_are_left_out(client: OpenAI, file_id: str) -> None:
     client.fine_tunes.cancel(job.id)
     client.files.delete(file_id)
     assert client.fine_tunes.get(job.id).training_files == []
+
+
+def test_pages(client: OpenAI, file_id: str) -> None:
+    """The list says whether there is more, and goes on after a job; without a limit it has all."""
+    made = [client.fine_tunes.create(training_file=file_id, model=MODEL).id for _ in range(3)]
+    first = client.fine_tunes.list(limit=2)
+    assert ([job.id for job in first.data], first.has_more) == (made[:0:-1], True)
+    rest = client.fine_tunes.list(limit=2, after=first.data[-1].id)
+    assert ([job.id for job in rest.data], rest.has_more) == (made[:1], False)
+    whole = client.fine_tunes.list()
+    assert ([job.id for job in whole.data], whole.has_more) == (made[::-1], False)
+    with pytest.raises(openai.NotFoundError):
+        client.fine_tunes.list(after="ft-none")
+    with pytest.raises(openai.BadRequestError):
+        client.fine_tunes.list(limit=0)
+
+
+def _read_through(services: Services, name: str) -> None:
+    """Wait for the server to have read the file: it asks the database meanwhile."""
+    until = time.monotonic() + 60
+    while services.files.get("default", name).status == "uploaded":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_files_of_all_jobs_are_asked_for_at_once(client: OpenAI, services: Services) -> None:
+    """However many jobs are listed, the database is asked as often as for one; each job has its own files."""
+    asked: list[str] = []
+
+    def hear(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        asked.append(statement)
+
+    def listed() -> int:
+        asked.clear()
+        found = client.fine_tunes.list().data
+        assert [job.training_files[0]["id"] for job in found] == files[::-1]
+        return len(asked)
+
+    sqlalchemy.event.listen(services.files._database._engine, "before_cursor_execute", hear)
+    files: list[str] = []
+    counts = []
+    for number in range(3):
+        files.append(client.files.create(file=(f"{number}.txt.jsonl", ROWS), purpose="fine-tune").id)
+        client.fine_tunes.create(training_file=files[-1], model=MODEL)
+        _read_through(services, files[-1])
+        counts.append(listed())
+    assert counts == [counts[0]] * 3
