@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,8 +96,9 @@ class FileBytes:
             return bool(self._system.exists(self._path(location)))
 
     @contextmanager
-    def local(self, location: str) -> Iterator[Path]:
-        """A path on this machine with the same bytes; a copy, removed at the end, where they lie elsewhere."""
+    def local(self, location: str, look: Callable[[], object] = lambda: None) -> Iterator[Path]:
+        """A path on this machine with the same bytes; a copy, removed at the end, where they lie elsewhere. While it is
+        made `look` is called for each block: what that raises ends it."""
         if self._local:
             path = Path(self._path(location))
             if not path.is_file():
@@ -108,6 +109,7 @@ class FileBytes:
             path = Path(folder) / location.rpartition("/")[2]
             with path.open("wb") as file:
                 for block in self.read(location):
+                    look()
                     file.write(block)
             yield path
 

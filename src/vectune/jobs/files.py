@@ -205,7 +205,7 @@ class FileStore:
     def _fault(self, row: Row[Any], progress: Progress | None) -> str | None:
         while_there = Stoppable(progress or Silent(), self._deletion(row.id))
         try:
-            with self._bytes.local(row.location) as path:
+            with self._bytes.local(row.location, partial(while_there.advance, 0)) as path:
                 return self._check(path, row.filename, while_there)
         except NotFound as error:
             return error.message

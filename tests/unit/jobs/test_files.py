@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
@@ -138,6 +139,19 @@ def test_file_that_is_deleted_is_read_no_further(stores: Stores) -> None:
     with pytest.raises(NotFound):
         FileStore(stores.database, str(stores.home / "files"), check).validate(name)
     assert len(looks) < 2000
+
+
+def test_copying_from_elsewhere_can_be_stopped(stores: Stores) -> None:
+    """Bytes of a remote store are fetched no further once the work is to end."""
+
+    def check(path: Path, called: str, progress: Progress) -> str | None:
+        raise AssertionError("the file was fetched")
+
+    elsewhere = FileStore(stores.database, f"memory://{uuid4()}", check)
+    name = elsewhere.create(PROJECT, "a.jsonl", "fine-tune", iter([b"{}\n"])).id
+    with pytest.raises(Interrupted):
+        elsewhere.validate(name, Stoppable(Silent(), lambda: True))
+    assert elsewhere.get(PROJECT, name).status == "uploaded"
 
 
 def test_same_id_is_kept_once(stores: Stores) -> None:
