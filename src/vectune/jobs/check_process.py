@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from vectune.jobs.limits import resident_bytes
 from vectune.jobs.priority import thread_variables
 from vectune.monitor.progress import Progress
 
+_log = logging.getLogger(__name__)
 _GIB = 1 << 30
 _SMALL_BYTES = 2 << 20
 """Files up to here are read in the server itself, which takes less than the start of a process."""
@@ -114,6 +116,7 @@ def _answer(status: int, said: bytes) -> str | None:
     if status in _ASKED_TO_END:
         raise Interrupted("The process that read the file was asked to end.")
     if status < 0:
+        _log.warning("a process that read a file through was ended by signal %d; the file can't be used", -status)
         return NO_MEMORY
     if status > 0:
         told = f"The file could not be read through: the process that read it ended with status {status}."

@@ -65,10 +65,12 @@ def test_says_what_reading_here_would(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(reason)
 
 
-def test_killed_process_is_a_reason(pipe: Path) -> None:
-    """A process that was killed, as by a system without memory, makes the file one that can't be used."""
+def test_killed_process_is_a_reason(pipe: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that was killed, as by a system without memory, makes the file one that can't be used; the log tells
+    by what."""
     looks = Looks(act=lambda pid: os.kill(pid, signal.SIGKILL))
     assert CheckApart(LIMITED, looks)(pipe, "mine.jsonl", Silent()) == NO_MEMORY
+    assert "signal 9" in caplog.text
     assert _is_gone(looks.pid)
 
 
