@@ -37,7 +37,8 @@ def has_checkpoint_models(job: Job) -> bool:
 
 
 class CheckpointModels:
-    """Hears of each evaluation of `job` and keeps the model that was evaluated under `home`, at most `most` of them.
+    """Hears of each evaluation of `job` and keeps the model that was evaluated under `home`, at most `most` of them
+    beside those that other jobs start from.
 
     A step that was kept before is passed over, so that a run that is gone on with keeps nothing twice. While the
     database gives no answer nothing is kept: training need not end for that.
@@ -69,7 +70,7 @@ class CheckpointModels:
             _log.exception("the checkpoint of step %s of the job %s is not kept", step, self._job.id)
 
     def prune(self) -> None:
-        """Remove all but the newest few, and what workers that were killed in between left behind."""
+        """Remove all but the newest few and what jobs start from, and what workers that were killed in between left."""
         kept = self._leases.keep_checkpoints(self._job.id, self.most)
         names = (f"{self._job.id}-step-*", f".{self._job.id}-step-*")
         for folder in (found for name in names for found in (self._home / MODELS).glob(name)):

@@ -25,6 +25,7 @@ from vectune.jobs.job import (
     Job,
     job_from,
 )
+from vectune.jobs.models import started_from
 from vectune.jobs.refusals import LeaseLost
 from vectune.jobs.schema import checkpoints, events, jobs, models
 from vectune.jobs.validated import VALIDATED
@@ -170,14 +171,17 @@ class Leases:
             return True
 
     def keep_checkpoints(self, job: str, most: int) -> frozenset[str]:
-        """Forget all but the newest `most` checkpoints; where the models of those lie."""
+        """Forget all but the newest `most` checkpoints, and those that a job which is not over starts from; where the
+        models of those that are left lie."""
         with self._held(job) as (connection, _, _):
             wanted = select(models.c.step, models.c.location).where(models.c.job == job, models.c.step.is_not(None))
             found = connection.execute(wanted.order_by(models.c.step.desc())).all()
-            old = [row.step for row in found[most:]]
-            connection.execute(delete(models).where(models.c.job == job, models.c.step.in_(old)))
-            connection.execute(delete(checkpoints).where(checkpoints.c.job == job, checkpoints.c.step_number.in_(old)))
-            return frozenset(row.location for row in found[:most])
+            old = [row for row in found[most:] if started_from(connection, [row.location]) is None]
+            steps = [row.step for row in old]
+            connection.execute(delete(models).where(models.c.job == job, models.c.step.in_(steps)))
+            of_steps = and_(checkpoints.c.job == job, checkpoints.c.step_number.in_(steps))
+            connection.execute(delete(checkpoints).where(of_steps))
+            return frozenset(row.location for row in found if row not in old)
 
     def succeed(self, job: str, outcome: Outcome) -> None:
         """Register the tuned model and end the job well, all at once."""

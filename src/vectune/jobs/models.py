@@ -146,7 +146,7 @@ class ModelRegistry:
             related = connection.execute(select(models).where(models.c.job == row.job)).all()
             gone = related if row.step is None else [row]
             folders = [self._home / each.location for each in gone]
-            holder = _started_from(connection, [each.location for each in gone])
+            holder = started_from(connection, [each.location for each in gone])
             if holder is not None:
                 raise InUse(f"The job {holder} starts from {name}.", "Wait until it is over, or cancel it.")
             connection.execute(delete(models).where(models.c.id.in_([each.id for each in gone])))
@@ -179,8 +179,9 @@ def _row(connection: Connection, project: str, name: str) -> Row[Any]:
     return row
 
 
-def _started_from(connection: Connection, locations: list[str]) -> str | None:
-    """A job that is not over and starts from a model that lies there; older versions kept whole paths."""
+def started_from(connection: Connection, locations: list[str]) -> str | None:
+    """A job that is not over and starts from a model that lies at one of `locations`, under the home folder; None when
+    there is none. Older versions kept whole paths."""
     named = jobs.c.base.in_([f"{IN_HOME}{location}" for location in locations])
     older = (jobs.c.base.endswith(f"/{location}", autoescape=True) for location in locations)
     wanted = select(jobs.c.id).where(or_(named, *older), jobs.c.status.not_in(OVER))

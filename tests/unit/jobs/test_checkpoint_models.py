@@ -11,6 +11,8 @@ from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.encode.loading import load_encoder
 from vectune.errors import NotFound
 from vectune.jobs.checkpoint_models import CheckpointModels
+from vectune.jobs.job import Job, NewJob
+from vectune.jobs.models import base_place
 from vectune.jobs.standing import Standing
 from vectune.records import Role
 
@@ -21,18 +23,27 @@ OF_TEXT = (
 """What the reference measures of models that write text: clients find the keys, and no number."""
 
 
-def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> None:
-    """Each evaluation leaves a model with its metrics; the oldest go; a step that comes again changes nothing."""
+def begun(stores: Stores, most: int) -> tuple[Job, CheckpointModels]:
+    """A job that a worker has begun, and what keeps `most` of its models."""
     job = stores.job()
     leases = stores.leases()
     leases.take()
     leases.begin(job.id)
+    return job, CheckpointModels(job, stores.home, leases, Standing(loss=0.5), most)
+
+
+def evaluation(step: int) -> dict[str, object]:
+    """What is told of an evaluation."""
+    return {"measure": "ndcg@10", "step": step, "epoch": step / 10, "score": 0.25, "best": True}
+
+
+def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> None:
+    """Each evaluation leaves a model with its metrics; the oldest go; a step that comes again changes nothing."""
+    job, keep = begun(stores, 2)
     encoder = load_encoder(str(tiny_model_folder))
     modules = len(encoder.model)
-    standing = Standing(loss=0.5)
-    keep = CheckpointModels(job, stores.home, leases, standing, 2)
     for step in (5, 10, 15, 15):
-        keep(encoder, {"measure": "ndcg@10", "step": step, "epoch": step / 10, "score": 0.25, "best": True})
+        keep(encoder, evaluation(step))
     assert len(encoder.model) == modules
     newest, oldest = stores.jobs.checkpoints(PROJECT, job.id).data
     assert (newest.step_number, oldest.step_number) == (15, 10)
@@ -46,3 +57,21 @@ def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> N
     assert [key for key in stores.keys(job.id) if key.startswith("checkpoint")] == [
         "checkpoint 5", "checkpoint 10", "checkpoint 15"
     ]  # fmt: skip
+
+
+def test_base_of_another_job_stays_until_that_is_over(stores: Stores, tiny_model_folder: Path) -> None:
+    """A model that a waiting job starts from is passed over, row and folder, however many newer ones there are; the
+    next look after that job's end removes it."""
+    job, keep = begun(stores, 1)
+    encoder = load_encoder(str(tiny_model_folder))
+    keep(encoder, evaluation(5))
+    other = stores.jobs.create(PROJECT, NewJob(f"{job.id}:ckpt-step-5", stores.upload().id))
+    for step in (10, 15):
+        keep(encoder, evaluation(step))
+    assert [point.step_number for point in stores.jobs.checkpoints(PROJECT, job.id).data] == [15, 5]
+    assert stores.models.resolve(PROJECT, other.model) == stores.home / "models" / f"{job.id}-step-5"
+    assert load_encoder(base_place(other.base, stores.home)).dim == encoder.dim
+    stores.jobs.cancel(PROJECT, other.id)
+    keep.prune()
+    assert {path.name for path in (stores.home / "models").iterdir()} == {f"{job.id}-step-15"}
+    assert [point.step_number for point in stores.jobs.checkpoints(PROJECT, job.id).data] == [15]
