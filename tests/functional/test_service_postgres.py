@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,11 +27,16 @@ from tests.functional.job_killing import ROWS, event_faults
 from tests.functional.lease_race import take_all
 from tests.functional.postgres_server import NoPostgres, postgres
 from tests.functional.service_process import Service, serving
+from vectune.config.retention import RetentionConfig
 from vectune.jobs.database import _MIGRATION_LOCK, Database
+from vectune.jobs.event_log import NewEvent
 from vectune.jobs.files import FileStore
 from vectune.jobs.job import NewJob
 from vectune.jobs.jobs import JobStore
-from vectune.jobs.models import ModelRegistry
+from vectune.jobs.leases import Leases, NewCheckpoint, Outcome
+from vectune.jobs.models import ModelRegistry, base_place
+from vectune.jobs.refusals import InUse
+from vectune.jobs.retention import Retention
 from vectune.jobs.schema import jobs as jobs_table
 
 MODEL = "text-embedding-3-small"
@@ -40,6 +46,8 @@ _WAITING = (
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+
+_LOCKED_OUT = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +99,58 @@ def test_processes_never_share_a_job(url: str, tmp_path: Path) -> None:
         said = [event.message for event in store.events_since(PROJECT, job, 0)]
         assert said[-1] == f"{name} has it"
         assert len(said) == 4  # created, validated, started, and the word of its one holder
+    database.close()
+
+
+class Registry(ModelRegistry):
+    """Lets a job be made as far as its row, which nobody sees yet, and no further until `gate` is open."""
+
+    def __init__(self, database: Database, home: Path) -> None:
+        super().__init__(database, home, bases=(MODEL,))
+        self.gate, self.reached = threading.Event(), threading.Event()
+        self.gate.set()
+
+    def is_alias(self, name: str) -> bool:
+        self.reached.set()
+        assert self.gate.wait(60)
+        return super().is_alias(name)
+
+
+@pytest.mark.parametrize("what", ["file", "expired file", "model", "checkpoint"])
+def test_what_a_new_job_needs_is_not_deleted_meanwhile(url: str, tmp_path: Path, what: str) -> None:
+    """Whoever deletes a file or a model waits for a job that is being made of it, and then leaves it to the job."""
+    database = Database(url)
+    database.migrate()
+    registry, leases = Registry(database, tmp_path), Leases(database, "worker")
+    files = FileStore(database, str(tmp_path / "files"))
+    store = JobStore(database, registry)
+    first = files.create(PROJECT, "a.jsonl", "fine-tune", iter([b"{}\n"])).id
+    tuned, running = (_begun(store, leases, first) for _ in range(2))
+    leases.succeed(tuned, Outcome("ft:tuned", f"models/{tuned}", (), None, (), ()))
+    new = NewCheckpoint(5, {}, "ft:running:ckpt-step-5", f"models/{running}-step-5")
+    leases.add_checkpoint(running, new, NewEvent("checkpoint 5", "kept"))
+    file = files.create(PROJECT, "b.jsonl", "fine-tune", iter([b"{}\n"]), expires_after=3600).id
+    later = Retention(database, tmp_path, str(tmp_path / "files"), RetentionConfig(), lambda: time.time() + 7200)
+    remove: dict[str, Callable[[], object]] = {
+        "file": lambda: files.delete(PROJECT, file),
+        "expired file": later.clear,
+        "model": lambda: registry.delete(PROJECT, tuned),
+        "checkpoint": lambda: leases.keep_checkpoints(running, 0),
+    }
+    model = f"{running}:ckpt-step-5" if what == "checkpoint" else tuned
+    registry.gate.clear()
+    registry.reached.clear()
+    with ThreadPoolExecutor(2) as pool:
+        making = pool.submit(store.create, PROJECT, NewJob(model, file))
+        assert registry.reached.wait(60)
+        removing = pool.submit(remove[what])
+        _until_locked_out(database, removing)
+        registry.gate.set()
+        job = making.result(60)
+        with suppress(InUse):
+            removing.result(60)
+    assert files.get(PROJECT, file, held=True).id == job.training_file
+    assert registry.resolve(PROJECT, model) == Path(base_place(job.base, tmp_path))
     database.close()
 
 
@@ -186,6 +246,23 @@ def _next(queue: Any) -> Any:
         return queue.get(timeout=120)
     except Empty:
         raise AssertionError("a process ended before it had told of all its jobs") from None
+
+
+def _begun(store: JobStore, leases: Leases, file: str) -> str:
+    """A job that a worker has begun."""
+    job = store.create(PROJECT, NewJob(MODEL, file)).id
+    leases.take()
+    leases.begin(job)
+    return job
+
+
+def _until_locked_out(database: Database, removing: Future[object]) -> None:
+    """Wait until `removing` waits for a row that another transaction holds, or is done without."""
+    until = time.monotonic() + 60
+    with database.session(write=False) as connection:
+        while not removing.done() and not connection.execute(text(_LOCKED_OUT)).scalar_one():
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 def _client(service: Service) -> openai.OpenAI:

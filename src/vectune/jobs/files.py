@@ -169,7 +169,7 @@ class FileStore:
     def delete(self, project: str, name: str) -> None:
         """Remove the file; InUse while a job that is not over needs it, NotFound when the project has none."""
         with self._database.session() as connection:
-            row = _row(connection, project, name)
+            row = _row(connection, project, name, lock=True)  # a job that is being made holds it until it can be seen
             used = or_(jobs.c.training_file == name, jobs.c.validation_file == name)
             holder = connection.execute(select(jobs.c.id).where(used, jobs.c.status.not_in(OVER))).first()
             if holder is not None:
@@ -244,9 +244,10 @@ def unexpired() -> Any:
     return or_(files.c.expires_at.is_(None), files.c.expires_at > int(time.time()))
 
 
-def _row(connection: Connection, project: str, name: str, *, held: bool = False) -> Row[Any]:
+def _row(connection: Connection, project: str, name: str, *, held: bool = False, lock: bool = False) -> Row[Any]:
     wanted = select(files).where(files.c.id == name, files.c.project == project)
-    row = connection.execute(wanted if held else wanted.where(unexpired())).first()
+    wanted = wanted if held else wanted.where(unexpired())
+    row = connection.execute(wanted.with_for_update() if lock else wanted).first()
     if row is None:
         raise _no_file(name)
     return row

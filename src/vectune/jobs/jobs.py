@@ -56,27 +56,9 @@ class JobStore:
         Raises NotFound for a model that the project does not have, BadParameter for a file that it does not have or
         that was uploaded for something else, LimitReached when its key may have no more jobs now.
         """
-        base = self._models.base_of(project, new.model)
-        row: dict[str, Any] = {
-            "id": new_id(JOB_KINDS[new.kind]),
-            "project": project,
-            "kind": new.kind,
-            "status": VALIDATING,
-            "model": new.model,
-            "base": base,
-            "training_file": new.training_file,
-            "validation_file": new.validation_file,
-            "hyperparameters": for_base(base, new.hyperparameters),
-            "suffix": new.suffix,
-            "seed": new.seed,
-            "metadata": None if new.metadata is None else dict(new.metadata),
-            "result_files": [],
-            "num_events": 0,
-            "lease_until": 0.0,
-            "crashes": 0,
-            "key": new.key,
-        }
         with self._database.session() as connection:
+            base = self._models.base_of(connection, project, new.model)
+            row = _values(project, new, base)
             for param, file in (("training_file", new.training_file), ("validation_file", new.validation_file)):
                 _refuse_file(connection, project, param, file)
             now = self._database.now(connection)
@@ -204,6 +186,29 @@ _SAID = {
     PAUSED: "The job is paused.",
     QUEUED: "The job was resumed and is queued.",
 }
+
+
+def _values(project: str, new: NewJob, base: str) -> dict[str, Any]:
+    """A new job's row without the times."""
+    return {
+        "id": new_id(JOB_KINDS[new.kind]),
+        "project": project,
+        "kind": new.kind,
+        "status": VALIDATING,
+        "model": new.model,
+        "base": base,
+        "training_file": new.training_file,
+        "validation_file": new.validation_file,
+        "hyperparameters": for_base(base, new.hyperparameters),
+        "suffix": new.suffix,
+        "seed": new.seed,
+        "metadata": None if new.metadata is None else dict(new.metadata),
+        "result_files": [],
+        "num_events": 0,
+        "lease_until": 0.0,
+        "crashes": 0,
+        "key": new.key,
+    }
 
 
 def _row(connection: Connection, project: str, name: str, *, lock: bool = False) -> Row[Any]:

@@ -175,7 +175,7 @@ class Leases:
         models of those that are left lie."""
         with self._held(job) as (connection, _, _):
             wanted = select(models.c.step, models.c.location).where(models.c.job == job, models.c.step.is_not(None))
-            found = connection.execute(wanted.order_by(models.c.step.desc())).all()
+            found = connection.execute(wanted.order_by(models.c.step.desc()).with_for_update()).all()
             old = [row for row in found[most:] if started_from(connection, [row.location]) is None]
             steps = [row.step for row in old]
             connection.execute(delete(models).where(models.c.job == job, models.c.step.in_(steps)))

@@ -114,13 +114,15 @@ class ModelRegistry:
         self._places[project, name] = (self._clock() + _KNOWN_SECONDS, place)
         return place
 
-    def base_of(self, project: str, name: str) -> str:
-        """What a job that starts from the model called `name` keeps of it; `base_place` finds it again.
+    def base_of(self, connection: Connection, project: str, name: str) -> str:
+        """What a job that starts from the model called `name` keeps of it; `base_place` finds it again. Nobody can
+        delete the model before the transaction is over that makes the job.
 
         Raises NotFound when the project has no such model.
         """
-        found = self.resolve(project, name)
-        return f"{IN_HOME}{found.relative_to(self._home).as_posix()}" if isinstance(found, Path) else found
+        if name in self._base_names():
+            return self._aliases.get(name, name)
+        return f"{IN_HOME}{_row(connection, project, name, hold=True).location}"
 
     def known_place(self, project: str, name: str) -> Path | str | None:
         """What `resolve` gives, if that is known without asking the database: of bases, and of models that were asked
@@ -143,8 +145,9 @@ class ModelRegistry:
             raise Refused(f"{name} is a base model.", "Only tuned models can be deleted.")
         with self._database.session() as connection:
             row = _row(connection, project, name)
-            related = connection.execute(select(models).where(models.c.job == row.job)).all()
-            gone = related if row.step is None else [row]
+            of_job = select(models).where(models.c.job == row.job).order_by(models.c.step.desc())
+            related = connection.execute(of_job.with_for_update()).all()
+            gone = [each for each in related if row.step is None or each.id == row.id]
             folders = [self._home / each.location for each in gone]
             holder = started_from(connection, [each.location for each in gone])
             if holder is not None:
@@ -168,12 +171,12 @@ _MOST_DIGITS = 9
 """Digits of a step; more do not fit the column, and no training is that long."""
 
 
-def _row(connection: Connection, project: str, name: str) -> Row[Any]:
+def _row(connection: Connection, project: str, name: str, *, hold: bool = False) -> Row[Any]:
     job, of_step, step = name.partition(":ckpt-step-")
     number = int(step) if step.isdecimal() and len(step) <= _MOST_DIGITS else -1  # -1: no model has it
     of_job = (models.c.job == job) & (models.c.step == number if of_step else models.c.step.is_(None))
     wanted = select(models).where(models.c.project == project, or_(models.c.id == name, of_job))
-    row = connection.execute(wanted).first()
+    row = connection.execute(wanted.with_for_update(read=True) if hold else wanted).first()
     if row is None:
         raise NotFound(f"There is no model {name}.", "GET /v1/models lists those there are.")
     return row

@@ -89,6 +89,8 @@ class Retention:
 
     def _remove_file(self, row: Row[Any], free: ColumnElement[bool]) -> None:
         with self._database.session() as connection:
+            held = select(files.c.id).where(files.c.id == row.id).with_for_update()
+            connection.execute(held)  # a job that is being made may have it: that can't be seen before it is there
             gone = connection.execute(delete(files).where(files.c.id == row.id, free)).rowcount
         if gone:
             self._bytes.remove(row.location)
