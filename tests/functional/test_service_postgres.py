@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import openai
 import pytest
-from sqlalchemy import create_engine, inspect, make_url, select, text
+from sqlalchemy import create_engine, inspect, make_url, select, text, update
 
 from tests.conftest import ROOT
 from tests.fakes.word_rows import code_pairs, overlapping_pairs, write_jsonl
@@ -37,7 +37,9 @@ from vectune.jobs.leases import Leases, NewCheckpoint, Outcome
 from vectune.jobs.models import ModelRegistry, base_place
 from vectune.jobs.refusals import InUse
 from vectune.jobs.retention import Retention
+from vectune.jobs.schema import files as files_table
 from vectune.jobs.schema import jobs as jobs_table
+from vectune.jobs.validated import PROCESSED
 
 MODEL = "text-embedding-3-small"
 PROJECT = "default"
@@ -154,6 +156,24 @@ def test_what_a_new_job_needs_is_not_deleted_meanwhile(url: str, tmp_path: Path,
     database.close()
 
 
+def test_job_is_resumed_while_its_file_is_read(url: str, tmp_path: Path) -> None:
+    """Whoever writes down that a file can be used does not see the job that is being resumed: that waits for him, and
+    then knows."""
+    database = Database(url)
+    database.migrate()
+    store = JobStore(database, Registry(database, tmp_path))
+    file = FileStore(database, str(tmp_path / "files")).create(PROJECT, "a.jsonl", "fine-tune", iter([b"{}\n"])).id
+    job = store.create(PROJECT, NewJob(MODEL, file)).id
+    store.pause(PROJECT, job)
+    with ThreadPoolExecutor(1) as pool:
+        with database.session() as connection:
+            connection.execute(update(files_table).values(status=PROCESSED))
+            resuming = pool.submit(store.resume, PROJECT, job)
+            _until_locked_out(database, resuming)
+        assert resuming.result(60).status == "queued"
+    database.close()
+
+
 def test_servers_that_start_together_wait_for_one_another(url: str) -> None:
     """While one migrates, the others wait for its lock and touch no table; then each finds them as they should be."""
     failures: list[BaseException] = []
@@ -256,11 +276,11 @@ def _begun(store: JobStore, leases: Leases, file: str) -> str:
     return job
 
 
-def _until_locked_out(database: Database, removing: Future[object]) -> None:
-    """Wait until `removing` waits for a row that another transaction holds, or is done without."""
+def _until_locked_out(database: Database, work: Future[Any]) -> None:
+    """Wait until `work` waits for a row that another transaction holds, or is done without."""
     until = time.monotonic() + 60
     with database.session(write=False) as connection:
-        while not removing.done() and not connection.execute(text(_LOCKED_OUT)).scalar_one():
+        while not work.done() and not connection.execute(text(_LOCKED_OUT)).scalar_one():
             assert time.monotonic() < until
             time.sleep(0.02)
 

@@ -18,7 +18,7 @@ EDGES: Mapping[str, frozenset[str]] = {
     QUEUED: frozenset({RUNNING, PAUSED, FAILED, CANCELLED}),
     RUNNING: frozenset({PAUSING, SUCCEEDED, FAILED, CANCELLED}),
     PAUSING: frozenset({PAUSED, SUCCEEDED, FAILED, CANCELLED}),
-    PAUSED: frozenset({QUEUED, CANCELLED}),
+    PAUSED: frozenset({VALIDATING, QUEUED, CANCELLED}),
     SUCCEEDED: frozenset(),
     FAILED: frozenset(),
     CANCELLED: frozenset(),

@@ -38,7 +38,7 @@ from vectune.jobs.page import Page, page
 from vectune.jobs.quotas import charge_job
 from vectune.jobs.refusals import BadParameter, Refused
 from vectune.jobs.schema import checkpoints, events, files, jobs
-from vectune.jobs.validated import queue_if_validated
+from vectune.jobs.validated import hold_files, is_validated, queue_if_validated
 
 __all__ = ["Event", "Job", "JobCheckpoint", "JobStore", "NewJob"]
 
@@ -126,8 +126,15 @@ class JobStore:
         return self._turn(project, name, {VALIDATING: PAUSED, QUEUED: PAUSED, RUNNING: PAUSING}, "paused")
 
     def resume(self, project: str, name: str) -> Job:
-        """Put a paused job back into the queue; Refused when it is not paused."""
-        return self._turn(project, name, {PAUSED: QUEUED}, "resumed")
+        """Put a paused job back into the queue, or to where its files are validated while they were not; Refused when
+        it is not paused."""
+        with self._database.session() as connection:
+            found = _row(connection, project, name)
+            hold_files(connection, found)
+            target = QUEUED if is_validated(connection, found) else VALIDATING
+            self._turn_in(connection, project, name, {PAUSED: target}, "resumed")
+            queue_if_validated(connection, name, self._database.now(connection))
+            return job_from(_row(connection, project, name))
 
     def events(self, project: str, name: str, *, after: str | None = None, limit: int = 20) -> Page[Event]:
         """The job's events, newest first, after the one of id `after`; NotFound for a job or event there is not."""
@@ -163,27 +170,31 @@ class JobStore:
         return page([checkpoint_from(row) for row in rows], limit)
 
     def _turn(self, project: str, name: str, turns: Mapping[str, str], done: str) -> Job:
-        """Move the job along the edge that leaves its present status, with an event."""
         with self._database.session() as connection:
-            row = _row(connection, project, name, lock=True)
-            target = turns.get(row.status)
-            if target is None or target not in EDGES[row.status]:
-                raise Refused(f"The job {name} is {row.status}: it can't be {done}.", "GET the job for its status.")
-            now = self._database.now(connection)
-            values: dict[str, Any] = {"status": target, "updated_at": int(now), "estimated_finish": None}
-            if target == CANCELLED:
-                values["finished_at"] = int(now)
-            if target == QUEUED:
-                values["crashes"] = 0
-            connection.execute(update(jobs).where(jobs.c.id == name).values(values))
-            append(connection, name, NewEvent(f"{target} {row.num_events}", _SAID[target]), now)
+            self._turn_in(connection, project, name, turns, done)
             return job_from(_row(connection, project, name))
+
+    def _turn_in(self, connection: Connection, project: str, name: str, turns: Mapping[str, str], done: str) -> None:
+        """Move the job along the edge that leaves its present status, with an event."""
+        row = _row(connection, project, name, lock=True)
+        target = turns.get(row.status)
+        if target is None or target not in EDGES[row.status]:
+            raise Refused(f"The job {name} is {row.status}: it can't be {done}.", "GET the job for its status.")
+        now = self._database.now(connection)
+        values: dict[str, Any] = {"status": target, "updated_at": int(now), "estimated_finish": None}
+        if target == CANCELLED:
+            values["finished_at"] = int(now)
+        if target in (VALIDATING, QUEUED):
+            values["crashes"] = 0
+        connection.execute(update(jobs).where(jobs.c.id == name).values(values))
+        append(connection, name, NewEvent(f"{target} {row.num_events}", _SAID[target]), now)
 
 
 _SAID = {
     CANCELLED: "The job was cancelled.",
     PAUSING: "The job is asked to pause.",
     PAUSED: "The job is paused.",
+    VALIDATING: "The job was resumed; its files are to be validated.",
     QUEUED: "The job was resumed and is queued.",
 }
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from vectune.jobs.event_log import NewEvent, append
 from vectune.jobs.job import QUEUED, VALIDATING
-from vectune.jobs.schema import files, jobs
+from vectune.jobs.schema import events, files, jobs
 
 PROCESSED = "processed"
 """Status of a file that was read through and can be used."""
@@ -37,6 +37,18 @@ def queue_if_validated(connection: Connection, job: str, now: float) -> None:
     connection.execute(update(jobs).where(jobs.c.id == job).values(status=QUEUED, updated_at=int(now)))
 
 
+def is_validated(connection: Connection, job: Row[Any]) -> bool:
+    """Whether the files of `job` were read through before, by the server or by a worker that began with it."""
+    known = select(events.c.seq).where(events.c.job == job.id, events.c.key == VALIDATED.key)
+    return connection.execute(known).first() is not None
+
+
+def hold_files(connection: Connection, job: Row[Any]) -> None:
+    """Wait for whoever writes down what came of the job's files; nobody does so until the transaction is over."""
+    wanted = select(files.c.id).where(files.c.id.in_(_files(job))).order_by(files.c.number)
+    connection.execute(wanted.with_for_update(read=True)).all()
+
+
 def queue_jobs_of(connection: Connection, file: str, now: float) -> None:
     """The same for every job that needs `file`, which was just read through."""
     needs = or_(jobs.c.training_file == file, jobs.c.validation_file == file)
@@ -46,6 +58,10 @@ def queue_jobs_of(connection: Connection, file: str, now: float) -> None:
 
 
 def _all_processed(connection: Connection, job: Row[Any]) -> bool:
-    names = {job.training_file, job.validation_file} - {None}
+    names = _files(job)
     wanted = select(func.count()).where(files.c.id.in_(names), files.c.status == PROCESSED)
     return bool(connection.execute(wanted).scalar_one() == len(names))
+
+
+def _files(job: Row[Any]) -> set[str]:
+    return {job.training_file, job.validation_file} - {None}

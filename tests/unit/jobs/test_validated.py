@@ -58,6 +58,42 @@ def test_job_that_was_stopped_meanwhile_stays_so(stores: Stores, turn: str) -> N
     assert stores.jobs.get(PROJECT, job).status == stopped
 
 
+@pytest.mark.parametrize("reader", ["server", "worker"])
+def test_job_whose_files_were_read_goes_on_in_the_queue(stores: Stores, reader: str) -> None:
+    """One that was paused is queued when it is resumed, whether the server read its files meanwhile or a worker had
+    begun with it; that the files were validated is told once."""
+    job = stores.job()
+    leases = stores.leases()
+    if reader == "worker":
+        leases.take()
+        leases.begin(job.id)
+    stores.jobs.pause(PROJECT, job.id)
+    leases.let_go(job.id)
+    if reader == "server":
+        stores.files.validate(job.training_file)
+    assert stores.jobs.get(PROJECT, job.id).status == "paused"
+    assert stores.jobs.resume(PROJECT, job.id).status == "queued"
+    assert stores.keys(job.id).count("validated") == 1
+    heir = stores.leases("heir")
+    assert heir.take() is not None
+    heir.begin(job.id)
+    assert stores.jobs.get(PROJECT, job.id).status == "running"
+
+
+def test_resumed_job_waits_for_the_file_that_is_not_read_yet(stores: Stores) -> None:
+    """One file of two is not enough, nor is a file that can't be used; reading the last one queues the job."""
+    train, dev = stores.upload().id, stores.upload().id
+    bad = stores.files.create(PROJECT, "a.jsonl", "fine-tune", iter([b"no rows\n"])).id
+    job, other = (stores.jobs.create(PROJECT, NewJob(ALIAS, train, name)).id for name in (dev, bad))
+    for name in (job, other):
+        stores.jobs.pause(PROJECT, name)
+    for name in (train, bad):
+        stores.files.validate(name)
+    assert [stores.jobs.resume(PROJECT, name).status for name in (job, other)] == ["validating_files"] * 2
+    stores.files.validate(dev)
+    assert [stores.jobs.get(PROJECT, name).status for name in (job, other)] == ["queued", "validating_files"]
+
+
 def test_two_files_read_at_the_same_time(stores: Stores) -> None:
     """Whoever is done last queues the job, though neither knew of the other."""
     for _ in range(5):
