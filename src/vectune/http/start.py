@@ -40,6 +40,7 @@ from vectune.jobs.quotas import Usage
 from vectune.jobs.retention import Retention
 from vectune.jobs.supervisor import Supervisor
 from vectune.monitor.json_log import writing_log
+from vectune.serve.default_model import DefaultModel
 from vectune.serve.models import ModelCache
 from vectune.serve.opening import ModelOpener
 from vectune.serve.queue import EmbeddingQueue
@@ -52,6 +53,9 @@ _GIB, _MIB = 1 << 30, 1 << 20
 _LAST_WORDS_SECONDS = 3
 _TURN_SECONDS = 10.0
 """How long an upload waits for its turn at most; that counts for the time that its body may take."""
+_LATE, _LATE_SECONDS = 2.0, 60.0
+"""A text may wait for `waiting_seconds`, and longer where the pace falls meanwhile: what answers within twice that and
+another minute is late, and not away."""
 _LOG = logging.getLogger("vectune.http")
 
 
@@ -69,14 +73,16 @@ def open_services(config: ServeConfig) -> Services:
     opener = ModelOpener(config.backend, config.remote, Calls(config.upstream.parallel))
     cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
+    queue = EmbeddingQueue(config.batch_tokens, config.waiting_tokens, config.waiting_seconds, metrics.batch)
+    default = DefaultModel(config.default_model, cache, queue, _LATE * config.waiting_seconds + _LATE_SECONDS)
     return Services(
         config=config,
         files=files,
         jobs=JobStore(database, models),
         models=models,
         cache=cache,
-        queue=EmbeddingQueue(config.batch_tokens, config.waiting_tokens, config.waiting_seconds, metrics.batch),
-        readiness=Readiness(lambda: cache.get(config.default_model)),
+        queue=queue,
+        readiness=Readiness(default.load, default.look),
         background=Background(),
         metrics=metrics,
         keys=KeyStore(database),

@@ -66,11 +66,15 @@ class ModelCache:
     def held(self, name: str) -> ServedModel | None:
         """The model if it is in memory and ready, without waiting."""
         with self._lock:
-            future = self._models.get(name)
-            if future is None or not future.done() or future.exception() is not None:
-                return None
-            self._models.move_to_end(name)
-        return future.result()
+            model = self._ready(name)
+            if model is not None:
+                self._models.move_to_end(name)
+        return model
+
+    def seen(self, name: str) -> ServedModel | None:
+        """The same for who looks whether it is well: that is no use of it."""
+        with self._lock:
+            return self._ready(name)
 
     def forget(self, name: str) -> None:
         """Let the model go; whoever works with it keeps it until done."""
@@ -96,6 +100,12 @@ class ModelCache:
         """The models in memory or on their way, the one unused longest first."""
         with self._lock:
             return tuple(self._models)
+
+    def _ready(self, name: str) -> ServedModel | None:
+        future = self._models.get(name)
+        if future is None or not future.done() or future.exception() is not None:
+            return None
+        return future.result()
 
     def _queue_up(self, name: str, tokens: int) -> None:
         with self._lock:

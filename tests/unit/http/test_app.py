@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
+from tests.fakes.slow_encoder import SlowEncoder
 from tests.unit.http.conftest import MODEL, hash_model
 from vectune.errors import ModelError
 from vectune.http.app import build_app
@@ -81,6 +82,19 @@ def test_model_that_can_not_be_loaded(services: Services) -> None:
         assert http.get("/readyz").status_code == 503
         assert "no such model" in http.get("/readyz").json()["reason"]
         assert http.get("/healthz").status_code == 200
+
+
+def test_model_that_goes_away_and_comes_back(services: Services) -> None:
+    """Whoever asks /readyz or /metrics is told so both times."""
+    encoder = SlowEncoder()
+    encoder.gate.set()
+    object.__setattr__(services, "readiness", Readiness(lambda: encoder))
+    for fault, status in ((None, 200), (ModelError("Its folder is gone."), 503), (None, 200)):
+        encoder.fault = fault
+        services.readiness.prove()
+        with TestClient(build_app(services), base_url="http://127.0.0.1") as http:
+            assert http.get("/readyz").status_code == status
+            assert f"vectune_ready {float(status == 200)}" in http.get("/metrics").text
 
 
 def test_life_of_a_server(services: Services) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -152,6 +153,22 @@ async def test_workers_are_stopped_before_anything_is_waited_for(tmp_path: Path)
     assert order == ["workers", "housekeeping"]
     await asyncio.to_thread(services.readiness._thread.join, 20)
     assert not services.readiness._thread.is_alive()
+
+
+def test_ready_server_looks_and_does_not_load(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """A default model that had to make room is not loaded again to see that it is well; one that is gone is told."""
+    place = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    services = open_services(ServeConfig(home=tmp_path / "home", default_model=str(place), backend="torch"))
+    services.queue.start()
+    for names in ((str(place),), ()):
+        services.readiness.prove()
+        assert (services.readiness.state, services.cache.names) == ("ready", names)
+        services.cache.forget(str(place))
+    shutil.rmtree(place)
+    services.readiness.prove()
+    assert services.readiness.state == "failed"
+    services.queue.close()
+    services.background.close()
 
 
 def test_what_waits_for_a_model_is_bounded_by_the_settings(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ def test_longest_unused_goes_first() -> None:
     assert loader.loaded == ["a", "b", "c", "b"]
 
 
+def test_to_look_at_a_model_is_no_use_of_it() -> None:
+    """A model that is only seen goes first all the same, and is not loaded to be seen."""
+    loader = Loader()
+    cache = _cache(loader)
+    first = cache.get("a")
+    cache.get("b")
+    assert cache.seen("a") is first
+    cache.get("c")
+    assert cache.seen("a") is None
+    assert loader.loaded == ["a", "b", "c"]
+
+
 def test_one_model_is_kept_however_large() -> None:
     """A model over the limit alone is kept: the service would have none."""
     cache = _cache(Loader(), most=5)
