@@ -76,7 +76,9 @@ def test_whole_circle(client: openai.OpenAI, tmp_path: Path) -> None:
     small = client.embeddings.with_raw_response.create(model=tuned, input="red1", dimensions=16)
     assert "x-vectune-warning" not in small.headers
     for checkpoint in client.fine_tuning.jobs.checkpoints.list(made.id):
-        assert client.embeddings.create(model=checkpoint.fine_tuned_model_checkpoint, input="red1").data
+        name = checkpoint.fine_tuned_model_checkpoint
+        small = client.embeddings.with_raw_response.create(model=name, input="red1", dimensions=16)
+        assert "x-vectune-warning" not in small.headers
     assert client.models.delete(tuned).deleted
     assert tuned not in [model.id for model in client.models.list()]
 

@@ -56,13 +56,15 @@ class CheckpointModels:
         step = int(entry["step"])
         name = f"{model_name(self._job.model, self._job.project, self._job.suffix, self._job.id)}:ckpt-step-{step}"
         location = f"{MODELS}/{self._job.id}-step-{step}"
+        dims = tuple(train_settings(self._job.hyperparameters).get("dims", ()))
         if not (self._home / location).is_dir():
             with _plain(encoder, method_of(self._job)):
-                _save(encoder, self._home / location)
+                _save(encoder, self._home / location, dims)
         measured = {"step": step, "train_loss": self._standing.loss, "epoch": entry["epoch"]}
         metrics = with_reference(measured | {measure_key(str(entry["measure"])): entry["score"]})
         said = f"Checkpoint created at step {step}: {name}"
-        new = NewCheckpoint(step, metrics, name, location)
+        sizes = tuple(sorted({encoder.dim, *dims}, reverse=True))
+        new = NewCheckpoint(step, metrics, name, location, sizes)
         try:
             self._leases.add_checkpoint(self._job.id, new, NewEvent(f"checkpoint {step}", said))
             self.prune()
@@ -87,14 +89,14 @@ def _plain(encoder: SentenceEncoder, method: str) -> AbstractContextManager[None
     return as_if_merged(encoder)
 
 
-def _save(encoder: SentenceEncoder, final: Path) -> None:
+def _save(encoder: SentenceEncoder, final: Path, dims: tuple[int, ...]) -> None:
     """Save the model as it is; a module that saving adds is taken off again, since training goes on with it."""
     from vectune.workflows.run_files import write_model
 
     num_modules = len(encoder.model)
     aside = final.with_name(f".{final.name}{PARTIAL}")
     shutil.rmtree(aside, ignore_errors=True)
-    write_model(aside, encoder, ())
+    write_model(aside, encoder, dims)
     keep(aside / "model", final)
     aside.rmdir()
     while len(encoder.model) > num_modules:

@@ -48,12 +48,16 @@ _CRASHED = {
 
 @dataclass(frozen=True)
 class NewCheckpoint:
-    """A model from the middle of a job: `location` lies under the home folder, `model_name` is what it answers to."""
+    """A model from the middle of a job: `location` lies under the home folder, `model_name` is what it answers to.
+
+    `dims` are the sizes of vectors that it was trained for.
+    """
 
     step: int
     metrics: Mapping[str, Any]
     model_name: str
     location: str
+    dims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ class Leases:
                     model_name=new.model_name,
                 )
             )
-            self._add_model(connection, row, now, (new.model_name, new.location, new.step, ()))
+            self._add_model(connection, row, now, (new.model_name, new.location, new.step, new.dims))
             append(connection, job, event, now)
             return True
 

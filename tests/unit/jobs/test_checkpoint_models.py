@@ -15,6 +15,7 @@ from vectune.jobs.job import Job, NewJob
 from vectune.jobs.models import base_place
 from vectune.jobs.standing import Standing
 from vectune.records import Role
+from vectune.serve.matryoshka import trained_dims
 
 OF_TEXT = (
     "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
@@ -23,9 +24,9 @@ OF_TEXT = (
 """What the reference measures of models that write text: clients find the keys, and no number."""
 
 
-def begun(stores: Stores, most: int) -> tuple[Job, CheckpointModels]:
+def begun(stores: Stores, most: int, **settings: object) -> tuple[Job, CheckpointModels]:
     """A job that a worker has begun, and what keeps `most` of its models."""
-    job = stores.job()
+    job = stores.job(**settings)
     leases = stores.leases()
     leases.take()
     leases.begin(job.id)
@@ -75,3 +76,15 @@ def test_base_of_another_job_stays_until_that_is_over(stores: Stores, tiny_model
     keep.prune()
     assert {path.name for path in (stores.home / "models").iterdir()} == {f"{job.id}-step-15"}
     assert [point.step_number for point in stores.jobs.checkpoints(PROJECT, job.id).data] == [15]
+
+
+@pytest.mark.parametrize(("settings", "dims"), [({"dimensions": [8, 16]}, (32, 16, 8)), ({}, (32,))])
+def test_sizes_that_were_trained_are_known(
+    stores: Stores, tiny_model_folder: Path, settings: dict[str, object], dims: tuple[int, ...]
+) -> None:
+    """A model from the middle says what it was trained for, as the tuned one does, in its folder and by its name."""
+    job, keep = begun(stores, 1, **settings)
+    keep(load_encoder(str(tiny_model_folder)), evaluation(5))
+    name = f"{job.id}:ckpt-step-5"
+    assert stores.models.get(PROJECT, name).dims == dims
+    assert trained_dims(Path(stores.models.resolve(PROJECT, name))) == frozenset(dims)
