@@ -97,14 +97,23 @@ def test_failures_of_the_endpoint(
         assert headers["x-ratelimit-reset-requests"] == "7s"
 
 
-def test_methods_without_weights_are_refused(client: openai.OpenAI) -> None:
-    """A job that wants weights is refused when it is made, with the path of the method."""
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (
+            {"method": {"type": "supervised", "supervised": {"hyperparameters": {"method": "full"}}}},
+            "method.supervised.hyperparameters.method",
+        ),
+        ({"hyperparameters": {"method": "full"}}, "hyperparameters.method"),
+    ],
+)
+def test_methods_without_weights_are_refused(client: openai.OpenAI, body: dict[str, object], param: str) -> None:
+    """A job that wants weights is refused when it is made, with the path of the method as the request has it."""
     file = client.files.create(file=("rows.jsonl", b'{"query": "a", "positive": "b"}\n'), purpose="fine-tune")
-    method = {"type": "supervised", "supervised": {"hyperparameters": {"method": "full"}}}
     with pytest.raises(openai.BadRequestError) as refused:
-        client.fine_tuning.jobs.create(model=MODEL, training_file=file.id, method=method)  # type: ignore[arg-type]
+        client.fine_tuning.jobs.create(model=MODEL, training_file=file.id, extra_body=body)
     assert "weights" in refused.value.message
-    assert str(refused.value.param).endswith("hyperparameters.method")
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(

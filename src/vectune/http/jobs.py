@@ -31,15 +31,17 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs")
 async def create(request: Request, work: Work, caller: Who) -> Response:
     """Put a job into the queue."""
     asked = await read_json(request, JobRequest, most_job_bytes(work))
+    given, path = _hyperparameters(asked)
     new = NewJob(
         model=asked.model,
         training_file=asked.training_file,
         validation_file=asked.validation_file,
-        hyperparameters=_hyperparameters(asked),
+        hyperparameters=check(given, path),
         suffix=asked.suffix,
         seed=asked.seed,
         metadata=asked.metadata,
         key=caller.key,
+        path=path,
     )
     return answer(job_object(await asyncio.to_thread(create_job, work, caller.project, new)))
 
@@ -104,9 +106,9 @@ def most_job_bytes(work: Services) -> int:
     return min(work.config.body_bytes, _MOST_BYTES)
 
 
-def _hyperparameters(asked: JobRequest) -> Mapping[str, Any]:
-    """Those of `method.supervised`, or the older ones at the top."""
+def _hyperparameters(asked: JobRequest) -> tuple[Mapping[str, Any], str]:
+    """Those of `method.supervised`, or the older ones at the top, and where they stand."""
     inner = asked.method.supervised.hyperparameters if asked.method and asked.method.supervised else None
     if inner and asked.hyperparameters:
         raise RequestRefused(f"Hyperparameters stand under `{_TOP}` and under `{_INNER}`.", "Give one.", param=_TOP)
-    return check(inner, _INNER) if inner else check(asked.hyperparameters or {}, _TOP)
+    return (inner, _INNER) if inner else (asked.hyperparameters or {}, _TOP)

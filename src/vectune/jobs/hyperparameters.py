@@ -70,7 +70,8 @@ UNUSED = (
 
 
 def check(given: Mapping[str, Any], path: str = "hyperparameters", *, legacy: bool = False) -> dict[str, Any]:
-    """`given` with `auto` for what it leaves out of the reference's three; `path` is where it stands in the request.
+    """`given` with `auto` for what it leaves out of the reference's three; `path` is where it stands in the request,
+    empty at its top.
 
     With `legacy` the hyperparameters of UNUSED are taken too. Raises BadParameter with the path of the first key that
     is unknown or whose value can't be used.
@@ -78,19 +79,21 @@ def check(given: Mapping[str, Any], path: str = "hyperparameters", *, legacy: bo
     known = [*_NUMBERS, *_SETTINGS, *(UNUSED if legacy else ())]
     for name in given:
         if name not in known:
-            raise BadParameter(
-                f"`{path}.{name[:_NAME_CHARS]}` is no hyperparameter.",
-                f"There are: {', '.join(known)}.",
-                f"{path}.{name[:_NAME_CHARS]}",
-            )
+            param = param_of(path, name[:_NAME_CHARS])
+            raise BadParameter(f"`{param}` is no hyperparameter.", f"There are: {', '.join(known)}.", param)
     kept = dict.fromkeys(_NUMBERS, AUTO) | {name: value for name, value in given.items() if value is not None}
-    _settings(kept, f"{path}.")
+    _settings(kept, path)
     return kept
+
+
+def param_of(path: str, name: str) -> str:
+    """How an error calls the hyperparameter `name` of those that stand at `path`."""
+    return f"{path}.{name}" if path else name
 
 
 def train_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values of TrainConfig that checked hyperparameters stand for; what is `auto` is left out."""
-    return _settings(hyperparameters, "hyperparameters.")
+    return _settings(hyperparameters, "hyperparameters")
 
 
 def unused(hyperparameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -98,9 +101,9 @@ def unused(hyperparameters: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in hyperparameters if name in UNUSED)
 
 
-def for_base(base: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+def for_base(base: str, hyperparameters: Mapping[str, Any], path: str = "hyperparameters") -> dict[str, Any]:
     """Checked hyperparameters as a job on `base` has them: behind an endpoint there are no weights, so its method is
-    the adapter. BadParameter where another was asked for."""
+    the adapter. BadParameter where another was asked for; `path` is where they stand in the request."""
     if not is_remote(base):
         return dict(hyperparameters)
     method = hyperparameters.get("method", ADAPTER)
@@ -108,14 +111,14 @@ def for_base(base: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         raise BadParameter(
             f"The model is behind an endpoint, so nobody here has the weights that `method` {method} would change.",
             f"Leave `method` out, or give {ADAPTER}: a small map of its query vectors is trained.",
-            "hyperparameters.method",
+            param_of(path, "method"),
         )
     return {**hyperparameters, "method": ADAPTER}
 
 
-def _settings(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _settings(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     found = {
-        known.setting: known.value(prefix + name, given[name])
+        known.setting: known.value(param_of(path, name), given[name])
         for name, known in _NUMBERS.items()
         if given.get(name, AUTO) != AUTO
     }
@@ -125,17 +128,17 @@ def _settings(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     try:
         TrainConfig.model_validate(found)
     except ValidationError as error:
-        raise _refusal(error.errors(), prefix) from error
+        raise _refusal(error.errors(), path) from error
     return found
 
 
-def _refusal(problems: Iterable[Any], prefix: str) -> BadParameter:
+def _refusal(problems: Iterable[Any], path: str) -> BadParameter:
     names = {setting: name for name, setting in _SETTINGS.items()}
     names |= {known.setting: name for name, known in _NUMBERS.items()}
     said, params = [], []
     for problem in islice(problems, _MOST_TOLD):
         setting, *deeper = problem["loc"]
-        param = ".".join([prefix + names[setting], *(str(part) for part in deeper)])
+        param = ".".join([param_of(path, names[setting]), *(str(part) for part in deeper)])
         message = problem["msg"].removeprefix("Value error, ")
         said.append(f"`{param}` is {shown(problem['input'])}: {message[0].lower()}{message[1:]}")
         params.append(param)

@@ -30,7 +30,8 @@ JOB_KINDS: Mapping[str, str] = {"fine_tuning.job": "ftjob-", "fine-tune": "ft-"}
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a client asks for; `hyperparameters` have been through `hyperparameters.check`.
+    """What a client asks for; `hyperparameters` have been through `hyperparameters.check`, and stood at `path` in the
+    request.
 
     `key` is the id of the API key that it was asked with.
     """
@@ -44,6 +45,7 @@ class NewJob:
     metadata: Mapping[str, str] | None = None
     kind: str = "fine_tuning.job"
     key: str | None = None
+    path: str = "hyperparameters"
 
 
 @dataclass(frozen=True)

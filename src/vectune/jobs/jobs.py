@@ -210,7 +210,7 @@ def _values(project: str, new: NewJob, base: str) -> dict[str, Any]:
         "base": base,
         "training_file": new.training_file,
         "validation_file": new.validation_file,
-        "hyperparameters": for_base(base, new.hyperparameters),
+        "hyperparameters": for_base(base, new.hyperparameters, new.path),
         "suffix": new.suffix,
         "seed": new.seed,
         "metadata": None if new.metadata is None else dict(new.metadata),

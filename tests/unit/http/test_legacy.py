@@ -83,6 +83,17 @@ def test_settings_of_text_completion_have_no_effect(client: OpenAI, file_id: str
     assert answer.json()["error"]["param"] == "zap"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_epochs", 0), ("batch_size", 1_000_000), ("learning_rate_multiplier", -1.0)]
+)
+def test_wrong_value_is_named_as_the_request_has_it(client: OpenAI, file_id: str, name: str, value: float) -> None:
+    """Hyperparameters stand at the top here: that is their path, in the sentence too."""
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.fine_tunes.create(training_file=file_id, model=MODEL, **{name: value})
+    assert refused.value.param == name
+    assert f"`{name}`" in refused.value.message
+
+
 def test_deleted_files_are_left_out(client: OpenAI, file_id: str) -> None:
     """A job whose file was deleted after its end can still be looked at."""
     job = client.fine_tunes.create(training_file=file_id, model=MODEL)

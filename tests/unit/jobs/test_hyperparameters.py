@@ -77,6 +77,15 @@ def test_remote_base_is_adapted() -> None:
     assert for_base("openai:small", check({}))["method"] == "adapter"
     assert for_base("openai:small", check({"method": "adapter"}))["method"] == "adapter"
     assert "method" not in for_base("/models/base", check({}))
-    with pytest.raises(BadParameter, match="nobody here has the weights") as refused:
-        for_base("openai:small", check({"method": "lora"}))
-    assert refused.value.param == "hyperparameters.method"
+    for path in ("hyperparameters", "method.supervised.hyperparameters"):
+        with pytest.raises(BadParameter, match="nobody here has the weights") as refused:
+            for_base("openai:small", check({"method": "lora"}), path)
+        assert refused.value.param == f"{path}.method"
+
+
+@pytest.mark.parametrize("given", [{"n_epochs": 0}, {"zap": 1}, {"method": "magic"}])
+def test_path_of_what_stands_at_the_top_is_its_name(given: dict[str, Any]) -> None:
+    """Without a path before it, a name has no dot before it either."""
+    with pytest.raises(BadParameter) as refused:
+        check(given, "")
+    assert [refused.value.param] == list(given)
