@@ -31,7 +31,6 @@ from vectune.serve.matryoshka import trained_dims
 from vectune.serve.queue import guessed_tokens
 from vectune.serve.reading import Embedded, Reading, ServedModel, embed, read
 from vectune.serve.remote_model import RemoteModel
-from vectune.serve.shared_encoder import SharedEncoder
 
 MOST_TOKENS = 8192
 MOST_TOKENS_TOGETHER = 300_000
@@ -62,16 +61,15 @@ async def _answered(
     request: Request, work: Services, caller: Caller, asked: EmbeddingRequest, texts: list[str]
 ) -> Response:
     found = await _open(work, caller.project, asked, texts)
-    if isinstance(found.model, SharedEncoder):
-        _refuse_more(asked.dimensions, found.model.dim)
+    _refuse_more(asked.dimensions, found.model.dim)
     reading = await read(found.model, texts, found.role, work.queue, work.texts, exact=caller.limits.of_tokens)
     _refuse_long(reading)
     with work.limits.charging(caller, int(reading.counts.sum())) as charge:
-        embedded = await embed(reading, work.queue, work.texts)
-        vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
+        embedded = await embed(reading, work.queue, work.texts, charge.spend)
         charge.tokens = total = int(embedded.counts.sum())
     work.metrics.embedded(found.place, total)
     request.state.model, request.state.tokens = Path(found.place).name, total  # for the log
+    vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
     warnings += _cut(embedded, found.model)
     content = {
         "object": "list",
@@ -116,9 +114,9 @@ async def _open(work: Services, project: str, asked: EmbeddingRequest, texts: li
     return _Found(found.place, model, role or Role.DOCUMENT)
 
 
-def _refuse_more(dim: int | None, full: int) -> None:
-    """RequestRefused for more values than a vector of the model has."""
-    if dim is not None and dim > full:
+def _refuse_more(dim: int | None, full: int | None) -> None:
+    """RequestRefused for more values than a vector of the model has, if it is known how many these are."""
+    if dim is not None and full is not None and dim > full:
         raise RequestRefused(f"The vectors of this model have {full} values, not {dim}.", param="dimensions")
 
 

@@ -47,11 +47,12 @@ class Charge:
     """The tokens of one request, taken from what its caller may use for as long as the block lasts.
 
     When the block ends well `tokens` are spent, which may be set to what was really used; when it raises, or is
-    cancelled, all are given back.
+    cancelled, all are given back but those of `spend`.
     """
 
     def __init__(self, limits: CallerLimits, caller: Caller, tokens: int) -> None:
         self.tokens = tokens
+        self._spent = 0
         self._limits = limits
         self._caller = caller
         self._held = tokens
@@ -61,7 +62,11 @@ class Charge:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
-        self._limits.settle(self._caller, self._held, self.tokens if kind is None else 0)
+        self._limits.settle(self._caller, self._held, self.tokens if kind is None else self._spent)
+
+    def spend(self, tokens: int) -> None:
+        """So many cost money by now, whatever becomes of the request."""
+        self._spent = tokens
 
 
 class CallerLimits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -82,9 +82,14 @@ async def read(
     return Reading(model, role, counts, guessed, known, rows, fresh, found, room)
 
 
-async def embed(reading: Reading, queue: EmbeddingQueue, cache: TextCache) -> Embedded:
-    """The vectors: of fresh texts through the queue, or from the endpoint of a remote model."""
-    fresh = await _encoded(reading, queue)
+async def embed(
+    reading: Reading, queue: EmbeddingQueue, cache: TextCache, spent: Callable[[int], None] = lambda tokens: None
+) -> Embedded:
+    """The vectors: of fresh texts through the queue, or from the endpoint of a remote model.
+
+    `spent` hears of the tokens that the endpoint was given, also when this ends without vectors.
+    """
+    fresh = await _encoded(reading, queue, spent)
     if cache.on and len(reading.rows):
         cache.put(reading.model.serial, reading.role, reading.fresh, fresh.counts, fresh.vectors)
     if len(reading.rows) == len(reading.counts):
@@ -103,12 +108,17 @@ async def _read(model: SharedEncoder, texts: Sequence[str], role: Role, queue: E
     return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it
 
 
-async def _encoded(reading: Reading, queue: EmbeddingQueue) -> Embedded:
+async def _encoded(reading: Reading, queue: EmbeddingQueue, spent: Callable[[int], None]) -> Embedded:
     if not len(reading.rows):
         return Embedded(np.zeros((0, 0), dtype=np.float32), reading.read.counts)
     if isinstance(reading.model, RemoteModel):
-        answer = await reading.model.embed(reading.fresh, reading.role)
-        return Embedded(answer.vectors, _shares(reading.read.counts, answer.tokens))
+        guess = reading.read.counts
+
+        def taken(tokens: int | None) -> None:
+            spent(int(_shares(guess, tokens).sum()))
+
+        answer = await reading.model.embed(reading.fresh, reading.role, taken)
+        return Embedded(answer.vectors, _shares(guess, answer.tokens))
     if reading.guessed:
         return Embedded(*await queue.read_and_embed(reading.model, reading.fresh, reading.role))
     vectors = await queue.embed(reading.model, reading.fresh, reading.role, reading.read, reading.room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -29,6 +29,9 @@ _WAITING_A_CALL = 16
 _COME_BACK_SECONDS = 1.0
 _CALLERS_FAULT = frozenset({400, 413, 422})
 """Statuses by which an endpoint says that a text can't be used."""
+
+Taken = Callable[[int | None], None]
+"""Hears that an endpoint has taken texts, with its own count of their tokens where it gave one."""
 
 
 class UpstreamRefused(UsageError):  # noqa: N818 - what happened
@@ -73,15 +76,23 @@ class Calls:
         self._most = parallel * (1 + _WAITING_A_CALL)
         self._count = 0
 
-    async def ask(self, client: Client, texts: Sequence[str]) -> EndpointAnswer:
-        """What the endpoint answers. UpstreamBusy when too many wait; a caller that leaves takes its request along."""
+    async def ask(self, client: Client, texts: Sequence[str], taken: Taken) -> EndpointAnswer:
+        """What the endpoint answers. UpstreamBusy when too many wait; a caller that leaves takes its request along,
+        unless that is under way: it goes on, and is paid for."""
         if self._count >= self._most:
             raise UpstreamBusy(_COME_BACK_SECONDS, self._most)
         self._count += 1
+        call = self._pool.submit(client.ask, texts)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, client.ask, texts)
+            answer = await asyncio.wrap_future(call)
+        except asyncio.CancelledError:
+            if not call.cancel():
+                taken(None)
+            raise
         finally:
             self._count -= 1
+        taken(answer.tokens)
+        return answer
 
 
 class RemoteModel:
@@ -103,6 +114,8 @@ class RemoteModel:
         self._prompts = dict(zip((Role.QUERY, Role.DOCUMENT), prompts, strict=True))
         self.name = name
         self.serial = next_serial()
+        self.dim: int | None = None if adapter is None else adapter.dim
+        """Length of the vectors; None until the endpoint has given some."""
 
     def read(self, texts: Sequence[str], role: Role) -> Tokenised:
         """A guess of each text's tokens: the endpoint's tokenizer is not here."""
@@ -115,18 +128,22 @@ class RemoteModel:
         except (ModelError, KeyRefused) as error:
             raise told(error) from error
 
-    async def embed(self, texts: Sequence[str], role: Role) -> EndpointAnswer:
-        """Vectors and the endpoint's count of tokens.
+    async def embed(self, texts: Sequence[str], role: Role, taken: Taken = lambda tokens: None) -> EndpointAnswer:
+        """Vectors and the endpoint's count of tokens. `taken` hears of a request that the endpoint bills: of the count,
+        or None where nobody waited for it or there is none.
 
         Raises UpstreamRefused, UpstreamBusy, UpstreamFailed or UpstreamSilent.
         """
         prompt = self._prompts[role]
         sent = [prompt + text for text in texts] if prompt else texts
         try:
-            answer = await self._calls.ask(self._client, sent)
+            answer = await self._calls.ask(self._client, sent, taken)
         except (ModelError, KeyRefused) as error:
             raise told(error) from error
-        if self._adapter is None or role is not Role.QUERY:
+        if self._adapter is None:
+            self.dim = answer.vectors.shape[1]
+            return answer
+        if role is not Role.QUERY:
             return answer
         if answer.vectors.shape[1] != self._adapter.dim:
             raise UpstreamFailed("The remote model's vectors have another length than the tuned model was made for.")

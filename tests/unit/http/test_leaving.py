@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
 
+from tests.fakes.hash_encoder import HashEncoder
 from tests.fakes.slow_encoder import SlowEncoder
 from tests.unit.http.conftest import MODEL, hash_model
+from tests.unit.http.keyed import new_key
+from vectune.encode.endpoint_client import EndpointAnswer
 from vectune.http import leaving
 from vectune.http.app import build_app
 from vectune.http.leaving import CallerLeft, unless_left
 from vectune.http.services import Services
 from vectune.records import Role
 from vectune.serve.models import ModelCache
+from vectune.serve.remote_model import Calls, RemoteModel
 from vectune.serve.shared_encoder import SharedEncoder
 
 
@@ -103,18 +108,24 @@ async def test_task_goes_on_after_a_caller_left() -> None:
     await asyncio.sleep(0)
 
 
-async def _ask_and_leave(app: FastAPI) -> int:
-    """A request whose caller hangs up as soon as it is sent; the status of the answer that nobody sees."""
+async def _ask_and_leave(app: FastAPI, secret: str | None = None, until: threading.Event | None = None) -> int:
+    """A request whose caller hangs up as soon as it is sent, or something has happened; the status of the answer that
+    nobody sees."""
     body = [{"type": "http.request", "body": b'{"model": "%s", "input": "left"}' % MODEL.encode(), "more_body": False}]
     sent: list[dict[str, object]] = []
 
     async def receive() -> dict[str, object]:
-        return body.pop() if body else {"type": "http.disconnect"}
+        if body:
+            return body.pop()
+        assert until is None or await asyncio.to_thread(until.wait, 20)
+        return {"type": "http.disconnect"}
 
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
     headers = [(b"host", b"127.0.0.1")]
+    if secret is not None:
+        headers.append((b"authorization", f"Bearer {secret}".encode()))
     scope = {"type": "http", "method": "POST", "path": "/v1/embeddings", "headers": headers, "query_string": b""}
     await app(scope, receive, send)  # type: ignore[arg-type]
     return int(str(sent[0]["status"]))
@@ -145,3 +156,24 @@ async def test_who_leaves_while_a_model_is_loaded(services: Services) -> None:
     assert cache.held("plain-model") is None
     gate.set()
     assert (await cache.wait_for("plain-model")).name == "plain-model"
+
+
+async def test_who_leaves_an_endpoint_pays_for_what_is_under_way(services: Services) -> None:
+    """The endpoint answers and bills a request that it was sent, whoever waits for it; one that still waited for its
+    turn is not sent any more, and costs nothing."""
+    started, gate = threading.Event(), threading.Event()
+
+    class Endpoint:
+        def ask(self, texts: Sequence[str]) -> EndpointAnswer:
+            started.set()
+            assert gate.wait(20)
+            return EndpointAnswer(HashEncoder().encode(texts), 5)
+
+    calls = Calls(1)
+    cache = ModelCache(lambda name: RemoteModel(Endpoint(), calls, name), 1 << 30, lambda name: 0)
+    app = build_app(replace(services, cache=cache))
+    for _ in range(2):
+        assert await _ask_and_leave(app, new_key(services, tokens_in_all=100), started) == 499
+    gate.set()
+    services.limits.close()
+    assert sorted(key.tokens_used for key in services.keys.list()) == [0, 2]  # two, as guessed of the text

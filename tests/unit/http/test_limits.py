@@ -256,15 +256,40 @@ def test_more_than_was_guessed_is_owed(timed: Services, clock: Clock) -> None:
     timed.limits.close()
 
 
+class Endpoint:
+    """Answers by hash, and counts ten tokens a text."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def ask(self, texts: Sequence[str]) -> EndpointAnswer:
+        self.asked.append(list(texts))
+        return EndpointAnswer(HashEncoder().encode(texts), 10 * len(texts))
+
+
+def behind(endpoint: Endpoint) -> ModelCache:
+    """Models that lie behind an endpoint, whatever they are called."""
+    return ModelCache(lambda name: RemoteModel(endpoint, Calls(1), name), 1 << 30, lambda name: 0)
+
+
+def test_size_that_no_remote_vector_has_is_paid_for_once(timed: Services) -> None:
+    """How long its vectors are, only the endpoint can tell: what was sent there to learn it is paid for, though the
+    request is refused then. From there on nothing is sent."""
+    endpoint = Endpoint()
+    http = asking(replace(timed, cache=behind(endpoint)), tokens_a_minute=100, tokens_in_all=100)
+    for _ in range(3):
+        refused = http.post("embeddings", json={"model": MODEL, "input": "red", "dimensions": 33})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "dimensions")
+        assert refused.headers["x-ratelimit-remaining-tokens"] == "90"
+    assert endpoint.asked == [["red"]]
+    timed.limits.close()
+    (key,) = timed.keys.list()
+    assert key.tokens_used == 10
+
+
 def test_remote_model_costs_what_its_endpoint_counts(timed: Services) -> None:
     """Before the request its tokens are guessed; the endpoint's own count is what the key pays, as `usage` says."""
-
-    class Endpoint:
-        def ask(self, texts: Sequence[str]) -> EndpointAnswer:
-            return EndpointAnswer(HashEncoder().encode(texts), 10 * len(texts))
-
-    cache = ModelCache(lambda name: RemoteModel(Endpoint(), Calls(1), name), 1 << 30, lambda name: 0)
-    http = asking(replace(timed, cache=cache), tokens_a_minute=100, tokens_in_all=100)
+    http = asking(replace(timed, cache=behind(Endpoint())), tokens_a_minute=100, tokens_in_all=100)
     answer = http.post("embeddings", json={"model": MODEL, "input": ["red", "blue"]})
     assert answer.json()["usage"]["total_tokens"] == 20
     assert answer.headers["x-ratelimit-remaining-tokens"] == "80"

@@ -60,10 +60,21 @@ async def test_vectors_and_count_are_the_endpoints() -> None:
 
 
 async def test_vectors_of_another_length() -> None:
-    """An endpoint that changed its model does not get through to an adapter."""
+    """An endpoint that changed its model does not get through to an adapter; its answer is paid for all the same."""
     model = RemoteModel(Endpoint(), Calls(2), "remote", random_adapter(dim=16))
+    heard: list[int | None] = []
     with pytest.raises(UpstreamFailed, match="another length"):
-        await model.embed(TEXTS, Role.QUERY)
+        await model.embed(TEXTS, Role.QUERY, heard.append)
+    assert heard == [5]
+
+
+async def test_length_is_known_from_an_answer_or_an_adapter() -> None:
+    """Nobody can tell the length of an endpoint's vectors before it has given some."""
+    plain = RemoteModel(Endpoint(), Calls(2), "remote")
+    assert plain.dim is None
+    await plain.embed(TEXTS, Role.DOCUMENT)
+    assert plain.dim == 32
+    assert RemoteModel(Endpoint(), Calls(2), "remote", random_adapter(dim=16)).dim == 16
 
 
 @pytest.mark.parametrize(
@@ -80,12 +91,14 @@ async def test_vectors_of_another_length() -> None:
     ],
 )
 async def test_callers_hear_whose_fault_it_is(fault: VectuneError, kind: type[VectuneError], said: str) -> None:
-    """Each failure of the endpoint is an error of ours that does not tell its address."""
+    """Each failure of the endpoint is an error of ours that does not tell its address, and costs nothing."""
     endpoint = Endpoint()
     endpoint.fault = fault
     model = RemoteModel(endpoint, Calls(2), "remote")
+    heard: list[int | None] = []
     with pytest.raises(kind, match=said) as raised:
-        await model.embed(TEXTS, Role.DOCUMENT)
+        await model.embed(TEXTS, Role.DOCUMENT, heard.append)
+    assert heard == []
     assert SECRET not in raised.value.message + raised.value.hint
     with pytest.raises(kind):
         model.encode(TEXTS)
