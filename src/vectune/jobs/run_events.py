@@ -28,14 +28,18 @@ _REFERENCE = (
 class RunEvents:
     """Reads what is new of a run and makes events of it, those of `known` keys left out.
 
-    The run lies in the first of `folders` that there is: where it works, or where it is kept once it is done.
+    The run lies in the first of `folders` that there is: where it works, or where it is kept once it is done. It was
+    trained on `filename`; `others` are the names of its other files, by the part of the data that each is.
 
     A run that is gone on with says much a second time: events have keys by what they are about, and steps that were
     told before are passed over, so that nothing is told twice.
     """
 
-    def __init__(self, folders: Sequence[Path], filename: str, known: Mapping[str, Any]) -> None:
-        self.filename = filename
+    def __init__(
+        self, folders: Sequence[Path], filename: str, known: Mapping[str, Any], others: Mapping[str, str] | None = None
+    ) -> None:
+        self._filename = filename
+        self._others = others or {}
         self._known = set(known)
         self._tail = MetricTail(*(folder / "metrics.jsonl" for folder in folders))
         self._folders = folders
@@ -96,10 +100,9 @@ class RunEvents:
         content = {} if "data" in self._known else read_json(self._folder / "data.json")
         if not content:
             return []
-        kept, read = content["rows_kept"], content["rows_read"]
-        said = f"Read {read:,} rows of {self.filename} as {content['kind']}: {kept:,} can be used."
-        told = ("kind", "shape", "rows_read", "rows_kept", "dropped")
-        return [NewEvent("data", said, data={name: content[name] for name in told})]
+        others = content.get("others", {})
+        rest = [_of_file(f"data {name}", self._others.get(name, name), others[name]) for name in others]
+        return [_of_file("data", self._filename, content), *rest]
 
     def _dropped(self) -> list[NewEvent]:
         file = self._folder / "dropped.jsonl"
@@ -153,6 +156,14 @@ def verdict_event(verdict: Mapping[str, Any]) -> NewEvent:
     data = with_reference({**tuned, **step, **{name: verdict[name] for name in told}, "measures": scores})
     level = "info" if verdict["verdict"] == "ship" else "warn"
     return NewEvent("verdict", f"Verdict: {verdict['verdict']}. {verdict['sentence']}", level, "metrics", data)
+
+
+def _of_file(key: str, filename: str, report: Mapping[str, Any]) -> NewEvent:
+    """What was read of a file, and what was dropped and why."""
+    kept, read = report["rows_kept"], report["rows_read"]
+    said = f"Read {read:,} rows of {filename} as {report['kind']}: {kept:,} can be used."
+    told = ("kind", "shape", "rows_read", "rows_kept", "dropped")
+    return NewEvent(key, said, data={name: report[name] for name in told})
 
 
 def _evaluation(entry: Mapping[str, Any], total_steps: int, loss: float | None) -> NewEvent:

@@ -68,7 +68,10 @@ def run_job(job: Job, shop: Workshop) -> None:
     try:
         known = shop.leases.known_events(job.id)
         file = _file(job, shop, "training_file", job.training_file)
-        told = RunEvents((_work_folder(folder), folder / "run"), file.filename, known)
+        others: dict[str, str] = {}
+        if job.validation_file is not None:
+            others["dev"] = _file(job, shop, "validation_file", job.validation_file).filename
+        told = RunEvents((_work_folder(folder), folder / "run"), file.filename, known, others)
         watch = Watch(job.id, shop.leases, told, names, shop.config, shop.deadline(job))
         watch.ending = shop.ending
         watch.limits = JobLimits(shop.config, folder).look

@@ -26,7 +26,7 @@ it took more than one may."""
 _SILENCE = 8.0
 _SHIFT = 2
 """Seconds by which an estimate must have moved to be told."""
-_BEFORE_DATA = ("", "load model", "read and check")
+_BEFORE_DATA = ("", "load model", "read and check", "read dev")
 """Stages in which what lies in the work folder may be of another try."""
 _log = logging.getLogger(__name__)
 

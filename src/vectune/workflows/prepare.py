@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectune.config import DataConfig, SplitConfig, TuneConfig
-from vectune.data.check import Checked, load_checked
+from vectune.data.check import Checked, CheckReport, load_checked
 from vectune.data.join import add_documents, join_splits
 from vectune.data.read import open_source
 from vectune.data.split import SplitResult, audit_splits, carve_dev, split_dataset
@@ -34,10 +34,14 @@ class TokenLimit:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data ready for training and judging, with what was dropped and what is to be told about it."""
+    """Data ready for training and judging, with what was dropped and what is to be told about it.
+
+    `checked` is what was read to train on; `others` has the reports on the rest, by the part that it is.
+    """
 
     split: SplitResult
     checked: Checked
+    others: Mapping[str, CheckReport]
     dropped: Mapping[str, tuple[Dropped, ...]]
     notes: tuple[str, ...]
 
@@ -57,7 +61,8 @@ def prepare(config: TuneConfig, tokens: TokenLimit, progress: Progress) -> Prepa
     if config.corpus is not None:
         split = _with_corpus(split, config.corpus, config.data)
     dropped = {name: checked.dropped for name, checked in parts.items()}
-    return Prepared(split, main, dropped, (*_found(parts), *split.notes))
+    others = {name: checked.report for name, checked in parts.items() if checked is not main}
+    return Prepared(split, main, others, dropped, (*_found(parts), *split.notes))
 
 
 def divide(parts: dict[str, Checked], config: SplitConfig, near_duplicate: float) -> SplitResult:

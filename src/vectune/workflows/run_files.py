@@ -41,7 +41,8 @@ def write_data_files(folder: Path, prepared: Prepared) -> None:
     certificate = prepared.split.certificate.as_json()
     _write_json(folder / "split.json", {**certificate, "assignment": _assignment(splits)})
     write_dropped(folder / "dropped.jsonl", prepared.dropped)
-    content = prepared.checked.report.as_json() | {"fingerprint": fingerprint_of(splits)}
+    others = {name: report.as_json() for name, report in prepared.others.items()}
+    content = prepared.checked.report.as_json() | {"others": others, "fingerprint": fingerprint_of(splits)}
     _write_json(folder / "data.json", content)
 
 

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.word_rows import overlapping_pairs
+from tests.unit.jobs.conftest import ALIAS, PROJECT, Stores
+from tests.unit.jobs.test_running import run
+from vectune.jobs.hyperparameters import check
+from vectune.jobs.job import NewJob
 from vectune.jobs.run_events import RunEvents, verdict_event
 from vectune.monitor.metric_log import MetricLog
 
@@ -39,6 +44,30 @@ def test_data_is_told_with_every_reason(folder: Path) -> None:
     }
     assert split.level == "warn"
     assert split.message.startswith("Split: 70 to train, 10 to select, 20 to judge.")
+
+
+def test_each_file_is_told(folder: Path) -> None:
+    """Rows read, dropped and why, of every part of the data, by the name of its file where it has one."""
+    data = json.loads((folder / "data.json").read_text())
+    part = {"kind": "pairs", "shape": "jsonl", "rows_read": 5, "rows_kept": 4, "dropped": {"duplicate": 1}}
+    (folder / "data.json").write_text(json.dumps(data | {"others": {"dev": part, "test": part}}))
+    first, dev, test, *_ = RunEvents((folder,), "rows.jsonl", {}, {"dev": "mine.jsonl"}).of_data()
+    assert [event.key for event in (first, dev, test)] == ["data", "data dev", "data test"]
+    assert first.message == "Read 12 rows of rows.jsonl as pairs: 10 can be used."
+    assert dev.message == "Read 5 rows of mine.jsonl as pairs: 4 can be used."
+    assert dev.data == part
+    assert test.message == "Read 5 rows of test as pairs: 4 can be used."
+
+
+def test_job_tells_of_both_its_files(stores: Stores) -> None:
+    """What was read and dropped of the file to train on and of the one to select by, each by its name."""
+    rows = overlapping_pairs(10, seed=1)
+    train, dev = stores.upload(overlapping_pairs(30)), stores.upload([*rows, rows[0]], "dev.jsonl")
+    job = stores.jobs.create(PROJECT, NewJob(ALIAS, train.id, dev.id, check({"n_epochs": 1}))).id
+    assert run(stores).status == "succeeded"
+    said = [event.message.split(" as ")[0] for event in stores.jobs.events_since(PROJECT, job, 0)]
+    assert {"Read 30 rows of rows.jsonl", "Read 11 rows of dev.jsonl"} <= set(said)
+    assert dict(stores.leases().known_events(job)["data dev"] or {})["dropped"] == {"duplicate": 1}
 
 
 def test_evaluations_have_the_references_keys_beside_ours(folder: Path) -> None:

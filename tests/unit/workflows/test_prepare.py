@@ -61,6 +61,7 @@ def test_a_dev_split_without_a_test_split_keeps_dev_and_takes_test_from_train(tm
     prepared = _prepare(data, dev=str(dev))
     train, kept, test = _sizes(prepared)
     assert (train + test, kept) == (80, 20)
+    assert {name: report.rows_read for name, report in prepared.others.items()} == {"dev": 20}
     assert test > 0
     assert any("no test split" in note for note in prepared.notes)
 
