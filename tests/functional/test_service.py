@@ -19,7 +19,7 @@ import pytest
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import run_here
 from tests.functional.service_process import Service, serving
-from vectune.client import OpenAI
+from vectune.client import AsyncOpenAI, OpenAI
 
 MODEL = "text-embedding-3-small"
 _PATIENCE = 120.0  # seconds; a guard against hanging, not a measure of speed
@@ -103,6 +103,29 @@ def test_script_that_people_find_on_the_web(service: Service, tmp_path: Path, mo
     assert any("undecided" in message for message in messages)
     answer = client.embeddings.create(model=job.id, input="red1")
     assert len(answer.data[0].embedding) == 32
+
+
+async def test_older_interface_asynchronously(service: Service, tmp_path: Path) -> None:
+    """`fine_tunes` of the asynchronous client, over the wire: a job is made, followed event by event to its end, found
+    in the list and embedded with; another one is cancelled."""
+    rows = write_jsonl(tmp_path / "rows.jsonl", overlapping_pairs(40))
+    async with AsyncOpenAI(base_url=service.url) as client:
+        file = await client.files.create(file=rows, purpose="fine-tune")
+        job = await client.fine_tunes.create(training_file=file.id, model=MODEL, n_epochs=1, suffix="words")
+        assert job.status in ("pending", "running")
+        async with asyncio.timeout(_PATIENCE):
+            followed = [event.message async for event in client.fine_tunes.stream_events(job.id)]
+        done = await client.fine_tunes.get(id=job.id)
+        assert done.status == "succeeded", done.error
+        assert ":words:" in str(done.fine_tuned_model)
+        assert followed == [event.message for event in (await client.fine_tunes.events(job.id)).data]
+        assert followed == [event.message for event in done.events]
+        answer = await client.embeddings.create(model=job.id, input="red1")
+        assert len(answer.data[0].embedding) == 32
+        other = await client.fine_tunes.create(training_file=file.id, model=MODEL, n_epochs=900)
+        assert (await client.fine_tunes.cancel(other.id)).status == "cancelled"
+        assert (await client.fine_tunes.retrieve(other.id)).status == "cancelled"
+        assert [entry.id for entry in (await client.fine_tunes.list()).data][:2] == [other.id, job.id]
 
 
 @pytest.mark.parametrize("language", ["python", "sh"])
