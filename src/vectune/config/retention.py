@@ -18,6 +18,9 @@ class RetentionConfig(Config):
     job_days: float = Field(7.0, ge=0)
     """Days that the folder of a job that succeeded or failed is kept; the model and the result files stay. The folder
     of a cancelled job goes at once."""
+    checkpoint_days: float | None = Field(None, ge=0)
+    """Days that models from the middle of a job are kept after its end, also of one that failed or was cancelled; none:
+    until they are deleted."""
     result_days: float | None = Field(None, ge=0)
     """Days that result files are kept; none: until they are deleted."""
     event_days: float | None = Field(None, ge=0)

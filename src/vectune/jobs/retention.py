@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, or_, select
 
 from vectune.config.retention import RetentionConfig
 from vectune.jobs.clearing import Clearing
@@ -23,7 +23,7 @@ from vectune.jobs.file_bytes import Entry, FileBytes
 from vectune.jobs.files import RESULTS
 from vectune.jobs.identifiers import derived_id
 from vectune.jobs.job import CANCELLED, OVER
-from vectune.jobs.models import MODELS
+from vectune.jobs.models import MODELS, started_from
 from vectune.jobs.results import RESULT_FILES
 from vectune.jobs.running import JOBS
 from vectune.jobs.schema import checkpoints, events, files, jobs, models
@@ -61,6 +61,7 @@ class Retention:
         self._old_files(done)
         self._unknown_bytes(done)
         self._job_folders(done)
+        self._old_checkpoints(done)
         self._model_folders(done)
         self._old_events(done)
         self._graphs(done)
@@ -143,6 +144,29 @@ class Retention:
             return False
         return bool(row.status == CANCELLED or (row.finished_at or now) + self._config.job_days * _DAY <= now)
 
+    def _old_checkpoints(self, done: Clearing) -> None:
+        """Models from the middle of jobs that are long over, but for those that a job starts from: the rows first."""
+        if self._config.checkpoint_days is None:
+            return
+        before = int(self._clock() - self._config.checkpoint_days * _DAY)
+        over = select(jobs.c.id).where(jobs.c.status.in_(OVER), jobs.c.finished_at <= before)
+        old = select(models).where(models.c.step.is_not(None), models.c.job.in_(over))
+        with self._database.session(write=False) as connection:
+            found = connection.execute(old.order_by(models.c.job, models.c.step)).all()
+            free = [row for row in found if started_from(connection, [row.location]) is None]
+        for row in free:
+            if done.dry_run or self._forget_free(row):
+                done.take_folder("old checkpoint", self._home / row.location)
+
+    def _forget_free(self, row: Row[Any]) -> bool:
+        """Forget a checkpoint unless a job starts from it by now; whether it is forgotten."""
+        with self._database.session() as connection:
+            connection.execute(select(models.c.id).where(models.c.id == row.id).with_for_update())
+            if started_from(connection, [row.location]) is not None:
+                return False
+            self._forget_in(connection, row)
+        return True
+
     def _model_folders(self, done: Clearing) -> None:
         """Folders of models without a row, once their job is over; and rows of checkpoints without a folder."""
         there = list(_folders(self._home / MODELS))
@@ -179,9 +203,13 @@ class Retention:
 
     def _forget(self, row: Row[Any]) -> None:
         with self._database.session() as connection:
-            connection.execute(delete(models).where(models.c.id == row.id))
-            of_step = and_(checkpoints.c.job == row.job, checkpoints.c.step_number == row.step)
-            connection.execute(delete(checkpoints).where(of_step))
+            self._forget_in(connection, row)
+
+    @staticmethod
+    def _forget_in(connection: Connection, row: Row[Any]) -> None:
+        connection.execute(delete(models).where(models.c.id == row.id))
+        of_step = and_(checkpoints.c.job == row.job, checkpoints.c.step_number == row.step)
+        connection.execute(delete(checkpoints).where(of_step))
 
     def _old_events(self, done: Clearing) -> None:
         if self._config.event_days is None:

@@ -277,3 +277,33 @@ def _with_checkpoint(stores: Stores) -> tuple[Job, Path]:
     with stores.database.session(write=False) as connection:
         assert connection.execute(select(models.c.location)).scalar_one() == place
     return job, _folder(stores, *place.split("/"))
+
+
+@pytest.mark.parametrize("status", [FAILED, CANCELLED, SUCCEEDED])
+def test_old_checkpoints_of_jobs_that_are_over_go_where_that_is_wanted(stores: Stores, status: str) -> None:
+    """Kept for ever by default; with `checkpoint_days` the model and its name go so many days after the end."""
+    job, folder = _with_checkpoint(stores)
+    assert _retention(stores, 9 * DAY, checkpoint_days=7).clear().counts == {}, "the job is at work"
+    _set(stores, job, status=status, finished_at=int(time.time()), worker=None)
+    assert "old checkpoint" not in _retention(stores, 900 * DAY).clear().counts
+    assert "old checkpoint" not in _retention(stores, 6 * DAY, checkpoint_days=7).clear().counts
+    assert _retention(stores, 8 * DAY, checkpoint_days=7).clear(dry_run=True).counts["old checkpoint"] == 1
+    assert folder.is_dir()
+    done = _retention(stores, 8 * DAY, checkpoint_days=7).clear()
+    assert [(each.name, each.bytes) for each in done.gone if each.kind == "old checkpoint"] == [(folder.name, 5)]
+    assert not folder.exists()
+    assert stores.jobs.checkpoints(PROJECT, job.id).data == ()
+    with stores.database.session(write=False) as connection:
+        assert connection.execute(select(models.c.id)).all() == []
+
+
+def test_old_checkpoint_that_a_job_starts_from_stays(stores: Stores) -> None:
+    """Until that job is over too."""
+    job, folder = _with_checkpoint(stores)
+    _set(stores, job, status=FAILED, finished_at=int(time.time()), worker=None)
+    other = stores.job()
+    _set(stores, other, base=f"home:models/{folder.name}")
+    assert "old checkpoint" not in _retention(stores, 8 * DAY, checkpoint_days=7).clear().counts
+    assert folder.is_dir()
+    _set(stores, other, status=CANCELLED, finished_at=int(time.time()))
+    assert _retention(stores, 8 * DAY, checkpoint_days=7).clear().counts["old checkpoint"] == 1
