@@ -147,6 +147,7 @@ class EmbeddingQueue:
 
     async def beside(self, work: Callable[[], T]) -> T:
         """What `work` gives, done in a thread that reads texts: those of asyncio may all look something up."""
+        self._refuse_if_closed()
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def embed(
@@ -187,12 +188,18 @@ class EmbeddingQueue:
 
     def _put(self, short: list[Piece], long: list[Piece], cost: int, room: int) -> None:
         with self._changed:
+            self._refuse_if_closed()
             if cost > room:
                 self._refuse_if_full(cost, self._being_read if room else 0)
             for lane, pieces in zip(self._lanes, (short, long), strict=True):
                 lane.pieces.extend(pieces)
             self._waiting += cost
             self._changed.notify()
+
+    def _refuse_if_closed(self) -> None:
+        """What comes after the end is cancelled as what waited then was: nobody would ever answer."""
+        if self._closed:
+            raise asyncio.CancelledError("the queue is closed")
 
     def _refuse_if_full(self, cost: int, being_read: int = 0) -> None:
         waiting = self._waiting + being_read

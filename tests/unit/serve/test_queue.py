@@ -144,6 +144,19 @@ async def test_close_lets_waiting_callers_go() -> None:
     assert (await first) is not None
 
 
+@pytest.mark.timeout(60)
+async def test_who_comes_after_the_end_is_let_go_too() -> None:
+    """A text that was being read while the queue was closed, or that is to be read now, is not left hanging."""
+    queue = EmbeddingQueue(batch_tokens=300, most_tokens=100_000)
+    queue.start()
+    queue.close()
+    with pytest.raises(asyncio.CancelledError):
+        await queue.embed(SlowEncoder(), ["late"], Role.QUERY)
+    with pytest.raises(asyncio.CancelledError):
+        await queue.beside(lambda: 1)
+    assert queue.waiting_tokens == 0
+
+
 async def test_tokens_that_were_read_are_encoded(queue: EmbeddingQueue) -> None:
     """Requests that bring their tokens go through together as tokens, each with its own vectors."""
     inner = TokenEncoder()
