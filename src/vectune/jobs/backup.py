@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -158,12 +159,15 @@ class _Copying:
         if not source.is_dir():
             return False
         try:
-            for file in sorted(source.rglob("*")):
-                if file.is_file() and not file.is_symlink():
+            listed = sorted(source.rglob("*"))
+            for file in listed:
+                if stat.S_ISREG(file.lstat().st_mode):
                     copy = target / file.relative_to(source)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file, copy)
                     self._note((place / file.relative_to(source)).as_posix(), copy)
+            if sorted(source.rglob("*")) != listed:
+                raise FileNotFoundError(source)  # it was being removed when it was listed
         except FileNotFoundError:
             shutil.rmtree(target, ignore_errors=True)
             begun = f"{place.as_posix()}/"

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import orjson
 
@@ -27,6 +29,7 @@ _GIB = 1 << 30
 _SMALL_BYTES = 2 << 20
 """Files up to here are read in the server itself, which takes less than the start of a process."""
 _LOOK_SECONDS = 0.1
+_BLOCK = 1 << 16
 _ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT)
 
 
@@ -60,13 +63,21 @@ class CheckApart:
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
+            said: list[bytes] = []
+            # A pipe holds 64 KiB: a process with more to say ends only once somebody has read it.
+            hearing = threading.Thread(target=partial(_hear, process.stdout, said), daemon=True)
+            hearing.start()
             try:
                 with suppress(BrokenPipeError):
                     process.stdin.write(orjson.dumps(asked) + b"\n")
                 over = self._over_while_running(process, progress)
-                return _answer(process.returncode, process.stdout.read()) if over is None else over
+                if over is not None:
+                    return over
+                hearing.join()
+                return _answer(process.returncode, b"".join(said))
             finally:
                 process.kill()
+                hearing.join()
 
     def _over_while_running(self, process: subprocess.Popen[bytes], progress: Progress) -> str | None:
         """What the process took too much of before it ended; None once it has ended by itself."""
@@ -104,6 +115,11 @@ class CheckBySize:
         """Why the file can't be used, or None."""
         check = self._here if path.stat().st_size <= self._small_bytes else self._apart
         return check(path, name, progress)
+
+
+def _hear(stream: IO[bytes], said: list[bytes]) -> None:
+    while block := stream.read(_BLOCK):
+        said.append(block)
 
 
 def server_check(config: JobsConfig) -> FileCheck:

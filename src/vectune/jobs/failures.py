@@ -28,6 +28,7 @@ _STORAGE = (
 )
 _OUR_FAULT = "Something went wrong in vectune itself. The log of the service has the details under the job's id."
 _MEMORY_SIGNS = ("can't allocate memory", "std::bad_alloc", "not enough memory")
+_MOST_SAID = 2000
 _FLAG = re.compile(r"--([a-z][a-z-]*)")
 _HYPERPARAMETERS = {
     "epochs": "n_epochs", "batch-size": "batch_size", "learning-rate": "learning_rate_multiplier", "dims": "dimensions",
@@ -88,12 +89,14 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 def said(error: VectuneError, names: Mapping[str, str]) -> str:
     """Both sentences of `error` for a client: options of the command line are called as hyperparameters.
 
-    A hint at an option that clients do not have is left out; where the data is at fault, another stands for it.
+    A hint at an option that clients do not have is left out; where the data is at fault, another stands for it. A
+    message that is long, since it names what the file calls its columns, is cut.
     """
     hint = error.hint
     if not set(_FLAG.findall(hint)) <= _HYPERPARAMETERS.keys():
         hint = "Change the file and upload it again." if isinstance(error, DataError) else ""
-    text = f"{error.message} {hint}".strip()
+    message = error.message if len(error.message) <= _MOST_SAID else f"{error.message[:_MOST_SAID]}..."
+    text = f"{message} {hint}".strip()
     return renamed(_FLAG.sub(lambda found: _HYPERPARAMETERS.get(found[1], found[1].replace("-", "_")), text), names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from vectune.config.jobs import JobsConfig
 from vectune.errors import Interrupted, NotFound, StorageError
@@ -31,6 +32,7 @@ FINE_TUNE, RESULTS = "fine-tune", "fine-tune-results"
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 """What a client may upload files for."""
 _LOOK_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
@@ -175,7 +177,10 @@ class FileStore:
             if holder is not None:
                 raise InUse(f"The file {name} is used by the job {holder.id}.", "Wait until it is over, or cancel it.")
             connection.execute(delete(files).where(files.c.id == name))
-        self._bytes.remove(row.location)
+        try:
+            self._bytes.remove(row.location)
+        except StorageError:  # the file is deleted all the same, and clearing up finds bytes that nobody knows
+            _log.exception("the bytes of the deleted file %s are left in the store", name)
 
     def unread(self) -> tuple[str, ...]:
         """Ids of files to tune with that nobody has read through: a server ended before it had. Oldest first."""
@@ -185,7 +190,8 @@ class FileStore:
 
     def validate(self, name: str, progress: Progress | None = None) -> StoredFile:
         """Read the file as training would and keep what came of it: status processed, or error with the reason. Jobs
-        that waited for it alone are queued with that.
+        that waited for it alone are queued with that. Where several read it at the same time it is processed as soon as
+        one of them could read it, whatever ended the others.
 
         Files that are there for something else than tuning stay as they are. NotFound when there is none, or it is
         deleted meanwhile; Interrupted when `progress` ends the work.
@@ -197,8 +203,10 @@ class FileStore:
         if row.purpose == FINE_TUNE and row.status == UPLOADED:
             reason = self._fault(row, progress)
             status = {"status": PROCESSED if reason is None else ERROR, "status_details": reason}
+            unsettled = (UPLOADED,) if reason is not None else (UPLOADED, ERROR)
             with self._database.session() as connection:
-                connection.execute(update(files).where(files.c.id == name).values(status))
+                here = and_(files.c.id == name, files.c.status.in_(unsettled))
+                connection.execute(update(files).where(here).values(status))
                 queue_jobs_of(connection, name, self._database.now(connection))
         return self.get(row.project, name, held=True)
 

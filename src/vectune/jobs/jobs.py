@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from vectune.config.remote import REMOTE_PREFIX, is_remote
 from vectune.errors import NotFound
@@ -41,6 +41,8 @@ from vectune.jobs.schema import checkpoints, events, files, jobs
 from vectune.jobs.validated import hold_files, is_validated, queue_if_validated
 
 __all__ = ["Event", "Job", "JobCheckpoint", "JobStore", "NewJob"]
+_LOOKED_AT = 200
+"""Jobs that are read at a time where few of them may be wanted."""
 
 
 class JobStore:
@@ -95,7 +97,7 @@ class JobStore:
             if after is not None:
                 wanted = wanted.where(jobs.c.number < _row(connection, project, after).number)
             found: builtins.list[Job] = []
-            for row in connection.execute(wanted.order_by(jobs.c.number.desc())):
+            for row in _newest_first(connection, wanted, _LOOKED_AT if metadata or without_metadata else limit + 1):
                 if _has_metadata(row.metadata, metadata, without_metadata):
                     found.append(job_from(row))
                 if len(found) > limit:
@@ -240,6 +242,15 @@ def _refuse_file(connection: Connection, project: str, param: str, name: str | N
         raise BadParameter(f"There is no file {name}.", "GET /v1/files lists those there are.", param)
     if purpose != FINE_TUNE:
         raise BadParameter(f"The file {name} was uploaded for {purpose}.", "Upload it with purpose fine-tune.", param)
+
+
+def _newest_first(connection: Connection, wanted: Select[Any], most: int) -> Iterator[Row[Any]]:
+    """The jobs of `wanted`, newest first, `most` at a time: a driver fetches all of a result that nobody limits."""
+    newest = wanted.order_by(jobs.c.number.desc()).limit(most)
+    rows = connection.execute(newest).all()
+    while rows:
+        yield from rows
+        rows = connection.execute(newest.where(jobs.c.number < rows[-1].number)).all() if len(rows) == most else []
 
 
 def _has_metadata(found: Mapping[str, str] | None, wanted: Mapping[str, str] | None, none_at_all: bool) -> bool:

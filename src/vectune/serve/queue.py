@@ -86,6 +86,7 @@ class EmbeddingQueue:
         self._ended = 0.0
         """When the last batch ended: what two did at the same time counts once."""
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vectune-read")
+        self._patient = ThreadPoolExecutor(_READERS, thread_name_prefix="vectune-wait")
         self._next_one = threading.Lock()
         """Held by the thread that waits for a batch, and until a core is idle in the one that runs it."""
         self._threads = [
@@ -106,7 +107,8 @@ class EmbeddingQueue:
             self._changed.notify_all()
         for request in waiting:
             _call(request.loop, request.future.cancel)
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._readers, self._patient):
+            pool.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
@@ -145,10 +147,11 @@ class EmbeddingQueue:
             with self._changed:
                 self._being_read -= kept
 
-    async def beside(self, work: Callable[[], T]) -> T:
-        """What `work` gives, done in a thread that reads texts: those of asyncio may all look something up."""
+    async def beside(self, work: Callable[[], T], *, waits: bool = False) -> T:
+        """What `work` gives, done in a thread that reads texts: those of asyncio may all look something up. Work that
+        `waits` for a batch of its model has threads of its own, so that no other waits with it."""
         self._refuse_if_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await asyncio.get_running_loop().run_in_executor(self._patient if waits else self._readers, work)
 
     async def embed(
         self, encoder: SharedEncoder, texts: Sequence[str], role: Role, read: Tokenised | None = None, room: int = 0

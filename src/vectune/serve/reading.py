@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -103,9 +102,7 @@ def _may_wait(model: SharedEncoder, texts: Sequence[str]) -> bool:
 
 
 async def _read(model: SharedEncoder, texts: Sequence[str], role: Role, queue: EmbeddingQueue) -> Tokenised:
-    if model.reads_beside:
-        return await queue.beside(partial(model.read, texts, role))
-    return await asyncio.to_thread(model.read, texts, role)  # it may wait for a batch: nobody else waits with it
+    return await queue.beside(partial(model.read, texts, role), waits=not model.reads_beside)
 
 
 async def _encoded(reading: Reading, queue: EmbeddingQueue, spent: Callable[[int], None]) -> Embedded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -17,7 +18,7 @@ from vectune.monitor.progress import Progress
 
 def test_one_after_the_other_and_faults_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Work is done in order; what fails is logged and stops nothing."""
-    background, done, order = Background(), threading.Event(), []
+    background, done, order = Background(pauses=()), threading.Event(), []
 
     def fail(progress: Progress) -> None:
         order.append("fail")
@@ -59,3 +60,38 @@ def test_end_of_the_server_waits_for_no_file(services: Services, caplog: pytest.
     assert not closing.is_alive()
     assert stores.unread() == tuple(names)
     assert "failed" not in caplog.text
+
+
+def test_what_failed_is_done_again_after_a_while() -> None:
+    """A store that was away may be back; other work goes on meanwhile, and at some time it is enough."""
+    background, done, tries = Background(pauses=(0.05, 0.05)), threading.Event(), []
+
+    def away(progress: Progress) -> None:
+        tries.append("away")
+        if len(tries) == 3:
+            done.set()
+        raise OSError("the store is away")
+
+    background.submit(away)
+    assert done.wait(20)
+    time.sleep(0.3)
+    background.close()
+    assert len(tries) == 3
+    assert not background._timers
+
+
+def test_end_of_the_server_forgets_what_was_to_be_done_again() -> None:
+    """Nothing is begun any more, and nobody waits for it."""
+    background, tries = Background(pauses=(0.2,)), []
+
+    def away(progress: Progress) -> None:
+        tries.append("away")
+        raise OSError("the store is away")
+
+    background.submit(away)
+    until = time.monotonic() + 20
+    while not background._timers and time.monotonic() < until:
+        time.sleep(0.01)
+    background.close()
+    time.sleep(0.4)
+    assert tries == ["away"]

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from tests.unit.jobs.test_running import QUICK, after_a_checkpoint, run, steps_o
 from vectune.encode.encoder import Encoder
 from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.errors import NotFound, StorageError
-from vectune.jobs.backup import DATABASE, MANIFEST, back_up, restore
+from vectune.jobs.backup import DATABASE, MANIFEST, _Copying, back_up, restore
 from vectune.jobs.database import Database
+from vectune.jobs.file_bytes import FileBytes
 from vectune.jobs.files import FileStore
 from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import NewJob
@@ -104,6 +106,30 @@ def test_copy_is_one_file_and_private(stores: Stores, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "copy" / DATABASE) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+@pytest.mark.parametrize("act", [shutil.rmtree, lambda folder: (folder / "new").touch()], ids=["removed", "changed"])
+def test_folder_that_changes_while_it_is_copied_is_lost(
+    stores: Stores, tmp_path: Path, act: Callable[[Path], object]
+) -> None:
+    """Half a model is no model, and nothing of it stays in the copy."""
+    folder = stores.home / "models" / "m"
+    folder.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(name)
+
+    class Disturbed(_Copying):
+        """Something happens to the folder after its first file was copied."""
+
+        def _note(self, name: str, copy: Path) -> None:
+            super()._note(name, copy)
+            if name.endswith("/a"):
+                act(folder)
+
+    copying = Disturbed(stores.database, stores.home, FileBytes(_files_root(stores.home)))
+    assert not copying._folder(Path("models/m"), tmp_path / "aside")
+    assert copying.done.files == {}
+    assert not (tmp_path / "aside" / "models" / "m").exists()
 
 
 def test_work_of_paused_jobs_comes_along(stores: Stores, tmp_path: Path) -> None:

@@ -66,6 +66,27 @@ def test_says_what_reading_here_would(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(reason)
 
 
+@pytest.mark.timeout(60)
+def test_long_reason_is_heard_and_cut(tmp_path: Path) -> None:
+    """What a file calls its columns may be longer than a pipe holds: it is read while the process runs, and cut."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"query" + 70_000 * " ": "some text", "x": "y"}) + "\n", encoding="utf-8")
+    reason = CheckApart(JobsConfig())(path, "mine.jsonl", Silent())
+    assert reason is not None
+    assert 1000 < len(reason) < 3000
+
+
+@pytest.mark.timeout(60)
+def test_more_than_a_pipe_holds_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the process has to say, it can say it and end."""
+    program = "import sys; sys.stdin.readline(); sys.stdout.write('{\"reason\": \"' + 'x' * 300_000 + '\"}')"
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda command, **settings: real([sys.executable, "-c", program], **settings)
+    )
+    assert CheckApart(JobsConfig())(tmp_path / "any", "mine.jsonl", Silent()) == "x" * 300_000
+
+
 def test_killed_process_is_a_reason(pipe: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A process that was killed, as by a system without memory, makes the file one that can't be used; the log tells
     by what."""

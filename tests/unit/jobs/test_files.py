@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
+from tests.fakes.bucket import Bucket, DriverFault
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.errors import Interrupted, NotFound
 from vectune.jobs.files import FileStore
@@ -159,3 +161,36 @@ def test_same_id_is_kept_once(stores: Stores) -> None:
     for _ in range(2):
         stores.files.put("file-x", PROJECT, "verdict.json", "fine-tune-results", iter([b"{}"]))
     assert [file.id for file in stores.files.list(PROJECT).data] == ["file-x"]
+
+
+@pytest.mark.parametrize("good_first", [True, False])
+def test_file_that_one_reader_could_read_is_processed(stores: Stores, good_first: bool) -> None:
+    """Server and worker may read a file at the same time: one that was ended for its memory does not make it unfit, be
+    it the first or the last to say so."""
+    name = stores.upload().id
+    root = str(stores.home / "files")
+    good, killed = (FileStore(stores.database, root, lambda *_, said=said: said) for said in (None, "No memory."))
+    first, last = (good, killed) if good_first else (killed, good)
+
+    def meanwhile(path: Path, called: str, progress: Progress) -> str | None:
+        first.validate(name)
+        return last._check(path, called, progress)
+
+    assert FileStore(stores.database, root, meanwhile).validate(name).status == "processed"
+    assert stores.files.get(PROJECT, name).status_details is None
+
+
+def test_deleted_file_whose_bytes_stay_is_deleted(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is away keeps the bytes, which clearing up will find; the file itself is gone, and a second try
+    would be told so."""
+    elsewhere = FileStore(stores.database, f"bucket://{uuid4()}")
+    name = elsewhere.create(PROJECT, "a.jsonl", "fine-tune", iter([b"{}\n"])).id
+    Bucket.fault = DriverFault("away")
+    try:
+        with caplog.at_level(logging.ERROR, "vectune.jobs.files"):
+            elsewhere.delete(PROJECT, name)
+    finally:
+        Bucket.fault = None
+    assert name in caplog.text
+    with pytest.raises(NotFound):
+        elsewhere.get(PROJECT, name)

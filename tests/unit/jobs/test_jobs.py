@@ -79,6 +79,18 @@ def test_list_by_metadata(stores: Stores) -> None:
     assert [job.id for job in stores.jobs.list(PROJECT, without_metadata=True).data] == [plain.id]
 
 
+def test_rare_metadata_is_found_far_back(stores: Stores) -> None:
+    """Jobs are looked through some at a time, to the oldest."""
+    file = stores.upload().id
+    oldest = [stores.jobs.create(PROJECT, NewJob(ALIAS, file, metadata={"team": "a"})).id for _ in range(2)]
+    for _ in range(201):
+        stores.jobs.create(PROJECT, NewJob(ALIAS, file, metadata={"team": "b"}))
+    found = stores.jobs.list(PROJECT, metadata={"team": "a"}, limit=1)
+    assert ([job.id for job in found.data], found.has_more) == ([oldest[1]], True)
+    rest = stores.jobs.list(PROJECT, metadata={"team": "a"}, after=oldest[1])
+    assert ([job.id for job in rest.data], rest.has_more) == ([oldest[0]], False)
+
+
 def test_waiting_job_pauses_and_goes_on(stores: Stores) -> None:
     """A job that waits is paused at once; resumed it waits where it did before; each turn is an event."""
     job = stores.job()
