@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import torch
 from huggingface_hub import snapshot_download, try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
+from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
 from transformers.utils import logging as transformers_logging
 
 from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
 from vectune.encode.decoder import fit_to_decoder
 from vectune.encode.precision import Precision, default_device
 from vectune.encode.resolve import ResolvedModel, resolve_model
-from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.sentence_encoder import SentenceEncoder, tells_limit
 from vectune.encode.static_encoder import StaticEncoder, is_static
+from vectune.encode.token_counter import UNTOLD_LIMIT
 from vectune.encode.unpadded import FLASH, wants_flash
 from vectune.errors import ModelError
 
@@ -38,11 +41,13 @@ def load_encoder(
     runs the model in fp32, which flash attention can't. Raises ModelError when the model can't be found or loaded,
     needs code that is not trusted, or has no safetensors weights.
     """
-    resolved = resolve_model(name)
+    resolved = _in_full(resolve_model(name))
     flash = flash and wants_flash(precision, device)
     model = load_model(resolved, device, trust_remote_code=trust_remote_code, flash=flash)
     if is_static(model):
         return StaticEncoder(model, name, max_tokens=max_tokens)
+    if not tells_limit(model):
+        model.max_seq_length = UNTOLD_LIMIT  # saved with the model: who loads it cuts texts where it was judged
     notes = fit_to_decoder(model) if _is_bare(resolved) else []
     encoder = SentenceEncoder(model, name, precision=precision, max_tokens=max_tokens)
     encoder.notes = tuple(f"{name}: {note}" for note in notes)
@@ -57,6 +62,7 @@ def load_model(
     With `flash` its attention is flash attention's, unless it is a model that can't do with that.
     """
     _quiet()
+    resolved = _in_full(resolved)
     # Weights are held in fp32 whatever they were saved in: updates of training vanish in bf16's eight bits.
     options: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
     if flash:
@@ -85,6 +91,14 @@ def load_model(
             f"The model at {resolved.location} can't be loaded: {reason}",
             "Give a folder saved by sentence-transformers or transformers with safetensors weights.",
         ) from error
+
+
+def _in_full(resolved: ResolvedModel) -> ResolvedModel:
+    """A name that only the hub knows as it stands there: short ones are of sentence-transformers' own organisation."""
+    name = resolved.location
+    if resolved.origin != "hub" or "/" in name or name.lower() in ORIGINAL_TRANSFORMER_MODELS:
+        return resolved
+    return replace(resolved, location=f"{SentenceTransformer.default_huggingface_organization}/{name}")
 
 
 def _configs_of(resolved: ResolvedModel) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vectune.config.remote import RemoteConfig
 from vectune.config.vectors import BackendName, EncodePrecision
-from vectune.encode.backends.choose import choose_backend
+from vectune.encode.backends.choose import Chosen, choose_backend
 from vectune.encode.backends.graph_cache import CachedRuntime, cached_graph
 from vectune.encode.backends.open_export import open_export
 from vectune.encode.backends.static import TableEncoder, is_token_table
@@ -63,7 +63,7 @@ def _open_local(name: str, opening: Opening, progress: Progress) -> Encoder:
         _open_torch(name, opening)  # fetches it
         folder = Path(resolve_model(name).location)
     backend = opening.backend
-    chosen = choose_backend(folder, opening.device) if backend == "auto" else backend
+    chosen = _chosen(folder, opening.device) if backend == "auto" else backend
     if chosen == "static":
         if not is_token_table(folder):
             raise ConfigError(f"{name} is no token table.", "Choose another --backend, or tune with --method static.")
@@ -77,6 +77,17 @@ def _open_local(name: str, opening: Opening, progress: Progress) -> Encoder:
             raise
         progress.note(f"{error.message} torch is used instead.")
         return _open_torch(name, opening)
+
+
+def _chosen(folder: Path, device: str | None) -> Chosen:
+    """What is fastest here. Where that is torch for a GPU's sake, torch is asked whether it can use it."""
+    chosen = choose_backend(folder, device)
+    if chosen == "torch" and device is None:
+        from vectune.encode.precision import default_device
+
+        if default_device() == "cpu":
+            return choose_backend(folder, "cpu")
+    return chosen
 
 
 def _open_export(folder: Path, name: str, opening: Opening) -> Encoder:

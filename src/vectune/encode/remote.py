@@ -125,7 +125,7 @@ class RemoteEncoder:
         """One request: vectors [len(texts), dim] of L2 norm 1, as long as those before."""
         vectors = client.ask(texts).vectors
         if self._dim and vectors.shape[1] != self._dim:
-            raise client.nonsense(f"vectors of {vectors.shape[1]} values where it gave {self._dim} before")
+            raise self._cache.other_model(self._dim, vectors.shape[1])
         return vectors
 
 

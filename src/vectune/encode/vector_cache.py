@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vectune.encode.encoder import Vectors
-from vectune.errors import StorageError
+from vectune.errors import ModelError, StorageError
 from vectune.store.atomic import storage_error
 
 VECTORS_FILE = "vectors.sqlite"
@@ -65,7 +65,8 @@ class VectorCache:
     ) -> Vectors:
         """Vectors of `texts` [n, dim] in order: those that are kept, and the others by `fetch`, kept as they come.
 
-        Equal keys are fetched once. `told` hears how many more of the texts are done. Without texts: [0, 0].
+        Equal keys are fetched once. `told` hears how many more of the texts are done. Without texts: [0, 0]. ModelError
+        where vectors that are kept are longer or shorter than those that come.
         """
         known: dict[bytes, Vectors] = self.get(list(dict.fromkeys(keys)))
         shares = _counts(keys)
@@ -74,10 +75,21 @@ class VectorCache:
         names = list(missing)
         for positions, vectors in fetch(list(missing.values())) if missing else ():
             part = [names[position] for position in positions]
+            kept = next((len(vector) for vector in known.values()), vectors.shape[1])
+            if kept != vectors.shape[1]:
+                raise self.other_model(kept, vectors.shape[1])
             self.put(part, vectors)
             known |= dict(zip(part, vectors, strict=True))
             told(sum(shares[key] for key in part))
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
+
+    def other_model(self, kept: int, found: int) -> ModelError:
+        """The error for vectors with another number of values than those that are kept: another model's."""
+        return ModelError(
+            f"Vectors came with {found} values where those kept in {self.file} have {kept}: another model answers to "
+            "the name than before.",
+            f"Delete {self.file}, so that all are asked for anew, or give the model another name.",
+        )
 
     @contextmanager
     def _used(self, verb: str) -> Iterator[sqlite3.Connection]:

@@ -181,11 +181,13 @@ def _paths(job: Job, shop: Workshop, names: dict[str, str], stack: ExitStack) ->
 def _tune(job: Job, shop: Workshop, watch: Watch, kept: CheckpointModels, paths: dict[str, Path]) -> None:
     """Run the workflow, on from where an earlier worker stopped; nothing is left to do where a run is there."""
     from vectune.train.checkpoints import ForeignCheckpoint
+    from vectune.workflows.fitting import CHECKPOINTS
     from vectune.workflows.tune import Hands, tune
 
     out = shop.home / JOBS / job.id / "run"
     work = _work_folder(out.parent)
     if (out / VERDICT).is_file():
+        shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)  # a worker that was killed in removing them
         watch.run_is_there(int(read_verdict(out)["steps"]))
         return
     watch.standing.judged_twice = method_of(job) in ("full", "lora")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vectune.config.train import DistilLossName, LossName, TrainConfig
@@ -38,7 +39,7 @@ def lesson_of(batch: Batch, teacher: TextVectors | None, device: torch.device) -
     """The teacher's cosines of a batch, or without a teacher the scores that came with the data.
 
     Pairs: anchors and all candidates. Scored pairs: first texts and all second ones. Labelled texts: each and all
-    others. A text is never on its own list.
+    others. A text is never on its own list, and once at most on any.
     """
     anchors, candidates = _sides(batch)
     contrast = batch.arrangement if isinstance(batch.arrangement, Contrast) else None
@@ -48,11 +49,19 @@ def lesson_of(batch: Batch, teacher: TextVectors | None, device: torch.device) -
     elif contrast is not None and contrast.scores is not None:
         _fill(scores, contrast.scores)
     others = torch.from_numpy(anchors[:, None] != candidates[None, :]).to(device)
-    listed = ~scores.isnan() & others
-    compared = listed & listed.diagonal()[:, None]
+    scored = ~scores.isnan() & others
+    listed = scored & ~torch.from_numpy(_repeated(candidates)).to(device)
+    compared = listed & scored.diagonal()[:, None]
     if contrast is not None:
         compared = compared & ~torch.from_numpy(contrast.known).to(device)
     return Lesson(anchors, candidates, scores, listed, compared.fill_diagonal_(False))
+
+
+def _repeated(candidates: Positions) -> NDArray[np.bool_]:
+    """Which candidates [C] stand among those before them already."""
+    repeated = np.ones(len(candidates), dtype=bool)
+    repeated[np.unique(candidates, return_index=True)[1]] = False
+    return repeated
 
 
 def cosines(batch: Batch, vectors: TextVectors, device: torch.device) -> Tensor:

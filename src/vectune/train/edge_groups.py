@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 Edge = tuple[int, int]
+_LOOKED_AT = 32
+"""Groups that are looked through for an edge that found no place in its order."""
 
 
 def edge_groups(edges: Sequence[Edge], size: int) -> list[list[Edge]]:
@@ -22,12 +24,20 @@ def edge_groups(edges: Sequence[Edge], size: int) -> list[list[Edge]]:
         while place < len(groups) and len(groups[place]) == size:
             place += 1
         if place == len(groups):
-            place = first_open
+            place = _free(edge, groups, first_open, size)
         groups[place].append(edge)
         frontiers.passed(edge, place)
         while first_open < len(groups) and len(groups[first_open]) == size:
             first_open += 1
     return groups
+
+
+def _free(edge: Edge, groups: list[list[Edge]], first_open: int, size: int) -> int:
+    """A group with room that has neither text, of the first some; else the first with room."""
+    for place in range(first_open, min(first_open + _LOOKED_AT, len(groups))):
+        if len(groups[place]) < size and not any(set(edge) & set(other) for other in groups[place]):
+            return place
+    return first_open
 
 
 class _Frontiers:
@@ -47,7 +57,9 @@ class _Frontiers:
         """Both texts stand in the group `place` once more."""
         for text in edge:
             if text not in self._share:
-                self._first[text] = place + 1
+                self._first[text] = max(place + 1, self._first.get(text, 0))
+                continue
+            if place < self._first.get(text, 0):
                 continue
             there = 1 + (self._there.get(text, 0) if self._first.get(text) == place else 0)
             self._there[text] = there % self._share[text]

@@ -42,6 +42,14 @@ def test_model_comes_from_the_hub(tiny_model_folder: Path, tmp_path: Path) -> No
     assert "model.safetensors" in fetched
 
 
+def test_short_names_are_of_the_librarys_own_organisation(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """As sentence-transformers has it, from the hub as well as from its cache without a hub."""
+    with model_hub("sentence-transformers/short-one", tiny_model_folder) as (address, fetched):
+        assert load("short-one", address, tmp_path / "home") == [1, 32]
+        assert "model.safetensors" in fetched
+    assert load("short-one", "http://127.0.0.1:9", tmp_path / "home") == [1, 32]
+
+
 @pytest.mark.parametrize("place", ["config.json", "tokenizer_config.json"])
 def test_code_of_a_model_on_the_hub_is_refused_before_its_weights_come(
     tiny_model_folder: Path, tmp_path: Path, place: str

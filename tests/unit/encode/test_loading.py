@@ -8,13 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from sentence_transformers.util import get_device_name
+from transformers import T5Config, T5EncoderModel
 
 from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import TuneConfig
-from vectune.encode.loading import load_encoder, load_model
+from vectune.encode.loading import load_encoder, load_model, save_model
 from vectune.encode.resolve import resolve_model
-from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.sentence_encoder import SentenceEncoder, tells_limit
 from vectune.workflows.tune import tune
 
 
@@ -71,6 +73,21 @@ def test_a_base_that_tells_no_limit_is_cut_at_512_tokens(tiny_model_folder: Path
     assert encoder.max_tokens == 512
     assert encoder.encode(["red1 " * 30]).shape == (1, 32)
     assert SentenceEncoder(model, "endless", max_tokens=100).max_tokens == 100
+
+
+def test_a_limit_that_was_not_told_is_saved(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Who loads what was tuned of such a base cuts texts where they were cut when it was judged."""
+    words = SentenceTransformer(str(tiny_model_folder), device="cpu").tokenizer
+    words.model_max_length = 10**30
+    words.save_pretrained(tmp_path / "body")
+    config = T5Config(vocab_size=len(words), d_model=32, num_layers=1, num_heads=2, d_kv=16, d_ff=64)
+    T5EncoderModel(config).save_pretrained(tmp_path / "body")
+    parts = [Transformer(str(tmp_path / "body")), Pooling(32, pooling_mode="mean")]
+    SentenceTransformer(modules=parts, device="cpu").save(str(tmp_path / "endless"))
+    assert not tells_limit(load_model(resolve_model(str(tmp_path / "endless"))))
+    encoder = load_encoder(str(tmp_path / "endless"))
+    save_model(encoder.model, tmp_path / "tuned")
+    assert SentenceTransformer(str(tmp_path / "tuned"), device="cpu").max_seq_length == encoder.max_tokens == 512
 
 
 def test_a_device_that_was_never_tried_is_not_taken_by_itself(

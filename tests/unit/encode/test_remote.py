@@ -158,8 +158,9 @@ def test_answers_that_do_not_fit_are_refused(place: EmbeddingsEndpoint, tmp_path
     encoder = _encoder(place, tmp_path)
     assert encoder.dim == 32
     place.dim = 16
-    with pytest.raises(ModelError, match="16 values where it gave 32 before"):
+    with pytest.raises(ModelError, match=r"came with 16 values where those kept in .* have 32") as changed:
         encoder.encode(["a"])
+    assert "Delete" in changed.value.hint
     place.ignores_dims = True
     with pytest.raises(ModelError, match="16 values where 8 were asked for"):
         _encoder(place, tmp_path, dims=8).encode(["b"])

@@ -12,7 +12,7 @@ import pytest
 
 from vectune.encode.encoder import Vectors
 from vectune.encode.vector_cache import VectorCache, vector_key
-from vectune.errors import StorageError
+from vectune.errors import ModelError, StorageError
 
 _WRITER = """
 import sys
@@ -75,6 +75,20 @@ def test_only_missing_texts_are_fetched(tmp_path: Path) -> None:
         assert vectors[:, 0].tolist() == [1, 3, 1, 2]
     assert asked == ["a", "ccc", "bb"]
     assert (sum(told[:4]), told[4:]) == (4, [4])
+
+
+def test_vectors_of_another_size_are_another_models(tmp_path: Path) -> None:
+    """Kept ones and new ones of several sizes make no array: the sentence names the file that is to go."""
+    cache = _cache(tmp_path)
+    cache.put([vector_key("a")], np.ones((1, 3), dtype=np.float32))
+
+    def fetch(texts: list[str]) -> Iterator[tuple[Sequence[int], Vectors]]:
+        yield range(len(texts)), np.ones((len(texts), 5), dtype=np.float32)
+
+    with pytest.raises(ModelError, match=r"came with 5 values where those kept in .* have 3") as refused:
+        cache.through(["a", "b"], [vector_key("a"), vector_key("b")], fetch, lambda count: None)
+    assert cache.get([vector_key("b")]) == {}
+    assert str(cache.file) in refused.value.hint
 
 
 def test_what_came_before_a_failure_is_kept(tmp_path: Path) -> None:

@@ -65,6 +65,19 @@ def test_data_scores_stand_where_they_were_given() -> None:
     assert lesson.compared.tolist() == [[False, False, False, True], [False] * 4]
 
 
+def test_a_repeated_candidate_is_listed_once() -> None:
+    """Two anchors have one positive: it counts once on each list, and its score is each anchor's own positive's."""
+    known = np.zeros((2, 3), dtype=bool)
+    known[:, :2] = True
+    given = PairScores(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0.9, 0.9, 0.4, 0.4], np.float32))
+    contrast = Contrast(np.array([0, 1]), np.array([2, 2, 3]), known, np.zeros_like(known), given)
+    lesson = lesson_of(Batch(NUMBERS, contrast, 2), None, CPU)
+    assert lesson.listed.tolist() == [[True, False, False], [True, False, False]]
+    taught = lesson_of(Batch(NUMBERS, contrast, 2), TEACHER, CPU)
+    assert taught.listed.tolist() == [[True, False, True], [True, False, True]]
+    assert taught.compared.tolist() == [[False, False, True], [False, False, True]]
+
+
 def test_the_teacher_goes_before_the_data() -> None:
     """With both, the teacher's cosines hold: two scales in one list would mean nothing."""
     given = PairScores(np.array([0]), np.array([0]), np.array([0.9], np.float32))

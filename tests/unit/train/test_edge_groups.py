@@ -34,6 +34,13 @@ def test_an_edge_that_would_repeat_a_text_goes_to_the_next_group() -> None:
     assert edge_groups(edges, 2) == [[(0, 10), (1, 12)], [(0, 11), (2, 13)]]
 
 
+def test_an_edge_that_comes_late_takes_a_place_further_ahead() -> None:
+    """Where its order leaves it none, a group with room that has neither of its texts; only then any."""
+    edges = [(0, 10), (0, 11), (0, 14), (1, 12), (1, 14), (2, 15), (3, 16)]
+    groups = edge_groups(edges, 3)
+    assert all(len({text for edge in group for text in edge}) == 2 * len(group) for group in groups)
+
+
 def test_a_text_with_more_edges_than_groups_is_spread_evenly() -> None:
     """Six edges of twelve have one document: two in each of three groups."""
     edges = [(i, 99) for i in range(6)] + [(i, 100 + i) for i in range(6, 12)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,8 @@ def choose_backend(
     return "onnx" if installed("onnxruntime") and installed("onnxscript") else "torch"
 
 
-def nvidia_device() -> bool:
-    """Whether the system shows an NVIDIA GPU."""
-    return Path("/dev/nvidia0").exists()
+def nvidia_device(devices: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the system shows an NVIDIA GPU (any, or that of Windows beneath) and the environment does not hide it."""
+    if environment.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return False
+    return (devices / "dxg").exists() or any(devices.glob("nvidia[0-9]*"))

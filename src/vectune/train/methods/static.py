@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from vectune.config.train import TrainConfig
@@ -9,11 +12,15 @@ from vectune.encode.loading import load_model, save_model
 from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder
+from vectune.encode.weights_key import weights_key
 from vectune.store.atomic import folder_aside
 from vectune.train.distil_static import TableShape, distil
 from vectune.train.interpolate import Weights
 from vectune.train.methods.full import require_transformer
 from vectune.train.methods.method import Start
+
+_MADE_FROM = "made_from"
+"""A file beside the table that names what it was made from."""
 
 
 class Static:
@@ -46,10 +53,29 @@ class Static:
         """Nothing is left to do."""
 
     def _distilled(self, base: SentenceEncoder, start: Start) -> StaticEncoder:
-        if not start.kept.is_dir():
-            config = self._config
-            shape = TableShape(config.static_dim, config.static_words, config.static_sif, config.static_whitening)
+        config = self._config
+        shape = TableShape(config.static_dim, config.static_words, config.static_sif, config.static_whitening)
+        key = _key(base, start.texts, shape)
+        if not _is_of(start.kept, key):
+            shutil.rmtree(start.kept, ignore_errors=True)
             distilled = distil(base, start.texts, shape, start.progress)
             with folder_aside(start.kept) as aside:
                 save_model(distilled.model, aside)
+                (aside / _MADE_FROM).write_text(key, encoding="ascii")
         return StaticEncoder(load_model(resolve_model(str(start.kept)), str(base.device)), base.name)
+
+
+def _key(base: SentenceEncoder, texts: Sequence[str], shape: TableShape) -> str:
+    """Names what a table is made from: the base's weights, the texts and the shape."""
+    digest = hashlib.sha256(f"{weights_key(base.model)} {shape}".encode())
+    for text in texts:
+        raw = text.encode("utf-8", "surrogatepass")
+        digest.update(f"{len(raw)}:".encode() + raw)
+    return digest.hexdigest()
+
+
+def _is_of(folder: Path, key: str) -> bool:
+    try:
+        return (folder / _MADE_FROM).read_text(encoding="ascii") == key
+    except OSError:
+        return False

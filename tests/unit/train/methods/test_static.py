@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.fakes.tiny_model import WORDS
 from vectune.config import TrainConfig
@@ -35,11 +37,35 @@ def _begin(folder: Path, kept: Path) -> StaticEncoder:
 
 
 def test_distilled_table_is_kept_for_resuming(tiny_model_folder: Path, tmp_path: Path) -> None:
-    """The second time the table is read and not distilled: other texts change nothing, and no vector differs."""
+    """The second time the table is read and not distilled, and no vector differs."""
     first = _begin(tiny_model_folder, tmp_path / "kept")
-    again = Static(CONFIG).begin(load_encoder(str(tiny_model_folder)), Start(["other"], tmp_path / "kept", Silent()))
+    written = (tmp_path / "kept" / "made_from").stat().st_mtime_ns
+    again = _begin(tiny_model_folder, tmp_path / "kept")
     np.testing.assert_array_equal(first.encode(TEXTS), again.encode(TEXTS))
     assert first.dim == 16
+    assert (tmp_path / "kept" / "made_from").stat().st_mtime_ns == written
+
+
+def test_table_of_other_weights_texts_or_shape_is_not_taken(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Nor is half a one: what is kept must be what would be made now."""
+    kept = tmp_path / "kept"
+    _begin(tiny_model_folder, kept)
+    made = {(kept / "made_from").read_text()}
+    other = load_encoder(str(tiny_model_folder), precision="fp32")
+    with torch.no_grad():
+        next(other.model.parameters()).mul_(1.5)
+    narrow = TrainConfig(method="static", static_dim=8)
+    for config, base, texts in (
+        (CONFIG, other, TEXTS),
+        (CONFIG, load_encoder(str(tiny_model_folder)), [*TEXTS, "more"]),
+        (narrow, load_encoder(str(tiny_model_folder)), TEXTS),
+    ):
+        Static(config).begin(base, Start(texts, kept, Silent()))
+        made.add((kept / "made_from").read_text())
+    assert len(made) == 4
+    shutil.rmtree(kept / "1_Normalize", ignore_errors=True)
+    (kept / "made_from").unlink()
+    assert _begin(tiny_model_folder, kept).encode(TEXTS).shape == (2, 16)
 
 
 def test_a_step_moves_only_the_rows_of_its_texts(tiny_model_folder: Path, tmp_path: Path) -> None:
