@@ -198,7 +198,7 @@ def test_texts_of_a_failing_model_are_not_logged(services: Services, log: Path) 
         def room_for(self, tokens: int) -> AbstractContextManager[int]:
             return nullcontext(tokens)
 
-        async def beside(self, work: Callable[[], object]) -> object:
+        async def beside(self, work: Callable[[], object], **named: object) -> object:
             return work()
 
         async def embed(self, *given: object, **named: object) -> None:
