@@ -98,6 +98,13 @@ class ServeConfig(Config):
         return self.upstream.laid_over(self.jobs.remote)
 
     @property
+    def remote_served(self) -> RemoteConfig:
+        """How the server asks for callers, who wait no longer than `upstream.timeout`; jobs have time."""
+        if self.upstream.url is None:
+            return self.remote
+        return self.remote.model_copy(update={"timeout": self.upstream.timeout})
+
+    @property
     def worker(self) -> JobsConfig:
         """What workers are told: how to run jobs, and where remote models are."""
         return self.jobs.model_copy(update={"remote": self.remote})

@@ -28,7 +28,8 @@ class UpstreamConfig(Config):
     """Requests to the endpoint under way at the same time; some more wait, and beyond that callers are told to come
     back."""
     timeout: float = Field(30.0, gt=0)
-    """Seconds after which a request without an answer counts as lost."""
+    """Seconds after which a request for a caller counts as lost without an answer; `jobs.remote.timeout` is that of
+    jobs."""
 
     @field_validator("url")
     @classmethod

@@ -70,7 +70,7 @@ def open_services(config: ServeConfig) -> Services:
     files = FileStore(database, config.files_root, server_check(config.worker))
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
-    opener = ModelOpener(config.backend, config.remote, Calls(config.upstream.parallel))
+    opener = ModelOpener(config.backend, config.remote_served, Calls(config.upstream.parallel))
     cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
     queue = EmbeddingQueue(config.batch_tokens, config.waiting_tokens, config.waiting_seconds, metrics.batch)

@@ -46,6 +46,16 @@ def test_workers_are_told_the_endpoint_and_no_key(monkeypatch: pytest.MonkeyPatc
     assert "sk-secret" not in to_toml(config) + config.worker.model_dump_json() + repr(config)
 
 
+def test_callers_wait_as_long_as_upstream_says_and_jobs_as_their_own_setting() -> None:
+    """Two settings, each with its own use; without an upstream there is one."""
+    given = {"upstream": {"url": URL, "timeout": 7}, "jobs": {"remote": {"timeout": 90, "query_prompt": "q: "}}}
+    config = ServeConfig.model_validate(given)
+    assert (config.remote_served.timeout, config.worker.remote.timeout) == (7, 90)
+    assert config.remote_served == config.worker.remote.model_copy(update={"timeout": 7})
+    plain = ServeConfig.model_validate({"jobs": {"remote": {"base_url": URL, "timeout": 90}}})
+    assert plain.remote_served == plain.remote
+
+
 @pytest.mark.parametrize("url", ["models.example", "https://user:key@models.example/v1", f"{URL}?api_key=sk"])
 def test_address_holds_no_secret(url: str) -> None:
     """A key has no place in the address."""
