@@ -1,10 +1,12 @@
-"""OpenVINO on the CPU: one stream of one thread a core, each with a batch of its own, so that no thread waits."""
+"""OpenVINO on the CPU: one stream of one thread a core, each with a batch of its own, so that no thread waits. A lone
+text has all cores."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from vectune.config.vectors import EncodePrecision
 from vectune.encode.backends.cores import usable_cores
 from vectune.encode.backends.graph_encoder import Batch
+from vectune.encode.backends.lone_text import LoneText, lone_batch
 from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import Manifest
@@ -27,7 +30,7 @@ grew for half an hour, and OpenVINO keeps 5,000 by itself. Their price: "Tried f
 
 
 class OpenvinoSession:
-    """Owns a compiled graph. The precision hint is always set: left alone it depends on the machine."""
+    """Owns a graph compiled for batches, and for lone texts one more."""
 
     stride = 16
     """Measured, not derived: batches of a multiple of 16 tokens were the quickest, in bf16 and in int8."""
@@ -37,15 +40,10 @@ class OpenvinoSession:
         try:
             core = openvino_core()
             self.precision = _resolved(precision, core)
-            settings = {
-                "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
-                "NUM_STREAMS": self.workers,
-                "INFERENCE_NUM_THREADS": self.workers,
-                "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_KERNELS,
-            }
             model = core.read_model(folder / manifest.file)
             rewrite(model)
-            self._compiled = core.compile_model(model, "CPU", settings)
+            compile_for = partial(_compile, core, model, self.precision)
+            self._compiled = compile_for(self.workers, streams=self.workers)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
@@ -53,6 +51,7 @@ class OpenvinoSession:
             ) from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
         self._free = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
+        self._lone = LoneText(partial(compile_for, streams=1), self.workers)
         self._one_caller = Lock()
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
@@ -65,6 +64,13 @@ class OpenvinoSession:
         self._one_caller.acquire()
         last = False  # whether the next caller may begin
         try:
+            lone, batches = lone_batch(batches)
+            request = None if lone is None else self._lone.request()
+            if lone is not None and request is not None:
+                request.start_async([lone.ids, lone.mask])
+                request.wait()
+                keep(lone.rows, request.get_output_tensor(0).data)
+                return
             for batch in batches:
                 if not self._free and running:
                     self._take(running, keep)
@@ -93,6 +99,18 @@ class OpenvinoSession:
             keep(rows, request.get_output_tensor(0).data)
         finally:
             self._free.append(request)
+
+
+def _compile(core: Any, model: Any, precision: EncodePrecision, threads: int, streams: int) -> Any:
+    """The model for so many threads, which work on `streams` batches at once. The precision hint is always set: left
+    alone it depends on the machine."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads,
+        "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_KERNELS,
+    }
+    return core.compile_model(model, "CPU", settings)
 
 
 def _resolved(precision: EncodePrecision, core: Any) -> EncodePrecision:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.tiny_model import WORDS
 from vectune.encode.backends.graph_encoder import Batch, GraphEncoder
+from vectune.encode.backends.lone_text import LoneText
 from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.encoder import Vectors
 from vectune.encode.export.manifest import read_manifest
@@ -109,6 +110,46 @@ def test_a_caller_that_fails_leaves_the_session_well(exported: dict[str, Path]) 
     assert all(np.allclose(one, found[0]) for one in found)
 
 
+def test_lone_texts_are_those_of_batches(exported: dict[str, Path]) -> None:
+    """A text alone has the vector that it has among others, the first time and later, whoever asks beside it."""
+    encoder = open_encoder(str(exported["openvino"]), Opening(precision="fp32"))
+    expected = encoder.encode(TEXTS)
+    rows = [*range(0, 90, 7)] * 3
+
+    def encode(row: int) -> Vectors:
+        return encoder.encode(TEXTS[row : row + 1])[0]
+
+    one_by_one = [encode(row) for row in rows]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(encode, rows))
+        beside = list(pool.map(encoder.encode, [TEXTS, TEXTS[:1], TEXTS, TEXTS[:1]]))
+    np.testing.assert_allclose(one_by_one, expected[rows], atol=1e-5)
+    np.testing.assert_allclose(together, expected[rows], atol=1e-5)
+    for found in beside:
+        np.testing.assert_allclose(found, expected[: len(found)], atol=1e-5)
+
+
+def test_a_lone_text_that_fails_leaves_the_session_well(exported: dict[str, Path]) -> None:
+    """An inference of the graph for lone texts that fails is raised, and the next caller is served."""
+    folder = exported["openvino"]
+    session = OpenvinoSession(folder, read_manifest(folder), "fp32")
+    ones = np.ones((1, 4), dtype=np.int64)
+    batches = [Batch(np.arange(1), ones, ones)]
+    found: list[Vectors] = []
+
+    def run() -> None:
+        session.run(batches, lambda _, vectors: found.append(vectors.copy()))
+
+    run()
+    session._lone = LoneText(lambda _: FailingGraph(), cores=2)
+    run()
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(RuntimeError, match="no memory"):
+            pool.submit(run).result(60)
+        pool.submit(session.run, batches * 2, lambda _, vectors: found.append(vectors.copy())).result(60)
+    assert len(found) == 4
+
+
 class Failing:
     """An inference that fails when it is waited for."""
 
@@ -116,6 +157,13 @@ class Failing:
 
     def wait(self) -> None:
         raise RuntimeError("no memory")
+
+
+class FailingGraph:
+    """A graph whose inferences fail."""
+
+    def create_infer_request(self) -> Failing:
+        return Failing()
 
 
 def test_several_failures_at_once(exported: dict[str, Path]) -> None:
