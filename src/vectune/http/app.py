@@ -28,11 +28,12 @@ def build_app(services: Services, lifespan: Lifespan = _nothing) -> FastAPI:
     """The service over `services`; `lifespan` is entered when a server starts it and left when it stops.
 
     There is no page that draws the OpenAPI document: the usual one loads its scripts from elsewhere. Nothing is
-    redirected: where to would be the caller's to say, in the header Host.
+    redirected: where to would be the caller's to say, in the header Host. FastAPI's own telemetry is off: /metrics tells
+    what there is to tell, to whoever asks for it.
     """
     app = FastAPI(
         title="vectune", version=version("vectune"), docs_url=None, redoc_url=None, redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     app.state.services = services
     config = services.config
@@ -40,7 +41,8 @@ def build_app(services: Services, lifespan: Lifespan = _nothing) -> FastAPI:
     app.add_middleware(Authentication, keys=services.keys, limits=services.limits, host=config.host)
     app.add_middleware(RequestIds, metrics=services.metrics)  # the last is the outermost
     errors.install(app)
-    for module in (embeddings, files, jobs, legacy, models, health):
+    app.router.routes[:0] = embeddings.router.routes  # found first: an included router is searched twice a request
+    for module in (files, jobs, legacy, models, health):
         app.include_router(module.router)
     app.openapi = partial(complete, app, app.openapi)  # type: ignore[method-assign]
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ async def _answered(
         embedded = await embed(reading, work.queue, work.texts, charge.spend)
         charge.tokens = total = int(embedded.counts.sum())
     work.metrics.embedded(found.place, total)
-    request.state.model, request.state.tokens = Path(found.place).name, total  # for the log
+    state = request.state
+    state.model, state.tokens = os.path.basename(found.place), total  # for the log
     vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
     warnings += _cut(embedded, found.model)
     content = {

@@ -10,7 +10,6 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +18,7 @@ from vectune.http.metrics import METHODS, OTHER, UNMATCHED, ServerMetrics
 from vectune.monitor.json_log import log_fields
 
 HEADER = "x-request-id"
-_API_VERSION = "2020-10-01"
+_VERSION = (b"openai-version", b"2020-10-01")
 _HARMLESS = re.compile(rb"(?!sk-|vt-)[A-Za-z0-9][A-Za-z0-9_.-]{7,63}")
 """Ids of callers that are taken: long enough to be one, no key, nothing that a log or a header would trip over."""
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -64,10 +63,11 @@ class RequestIds:
             if message["type"] == "http.response.start":
                 answer.began = time.perf_counter() - started
                 answer.status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = request_id
-                headers["openai-version"] = _API_VERSION
-                headers["openai-processing-ms"] = f"{answer.began * 1000:.0f}"
+                taken = f"{answer.began * 1000:.0f}".encode()
+                message["headers"] = [
+                    *message["headers"], (HEADER.encode(), request_id.encode()), _VERSION,
+                    (b"openai-processing-ms", taken),
+                ]  # fmt: skip
             else:
                 answer.sent += len(message.get("body", b""))
             await send(message)
@@ -126,7 +126,8 @@ class RequestIds:
                 "model": state.get("model"),
                 "tokens": state.get("tokens"),
             }
-            _LOG.log(level, "%s %s %d", method, route, answer.status, extra=facts)
+            told = ("%s %s %d", (method, route, answer.status))
+            _LOG.handle(_LOG.makeRecord(_LOG.name, level, __file__, 0, *told, None, extra=facts))
 
 
 def _stopping() -> Response:
