@@ -28,8 +28,8 @@ def build_app(services: Services, lifespan: Lifespan = _nothing) -> FastAPI:
     """The service over `services`; `lifespan` is entered when a server starts it and left when it stops.
 
     There is no page that draws the OpenAPI document: the usual one loads its scripts from elsewhere. Nothing is
-    redirected: where to would be the caller's to say, in the header Host. FastAPI's own telemetry is off: /metrics tells
-    what there is to tell, to whoever asks for it.
+    redirected: where to would be the caller's to say, in the header Host. FastAPI's own telemetry is off: /metrics
+    tells what there is to tell, to whoever asks for it.
     """
     app = FastAPI(
         title="vectune", version=version("vectune"), docs_url=None, redoc_url=None, redirect_slashes=False,

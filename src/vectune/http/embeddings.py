@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ async def _answered(
         charge.tokens = total = int(embedded.counts.sum())
     work.metrics.embedded(found.place, total)
     state = request.state
-    state.model, state.tokens = os.path.basename(found.place), total  # for the log
+    state.model, state.tokens = _shown(found.place), total  # for the log
     vectors, warnings = _sized(embedded.vectors, asked.dimensions, found)
     warnings += _cut(embedded, found.model)
     content = {
@@ -80,6 +80,12 @@ async def _answered(
         "usage": {"prompt_tokens": total, "total_tokens": total},
     }
     return answer(content, headers={WARNING_HEADER: " ".join(warnings)} if warnings else None)
+
+
+@lru_cache(maxsize=256)
+def _shown(place: str) -> str:
+    """A model as the log names it. Remembered, since taking a path apart is a good part of what the log costs."""
+    return Path(place).name
 
 
 def _texts(given: Any, work: Services) -> list[str]:

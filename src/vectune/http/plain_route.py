@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 
 class PlainRoute(APIRoute):
-    """A route whose function takes the request alone and gives the response; nothing that it depends on is looked at.
+    """A route whose async function takes the request alone and gives the response; nothing that it depends on is looked
+    at, and a `max_body_size` of FastAPI's is not either: the function reads the body itself.
 
     FastAPI's search for what else a function wants costs a good part of a short request, found or not, and so do its
     stacks of what is to be closed after it. The route stands in the OpenAPI document as every other.

@@ -7,6 +7,7 @@ from pathlib import Path
 from vectune.config.remote import REMOTE_PREFIX, Endpoint, RemoteConfig, endpoint, is_remote
 from vectune.config.vectors import BackendName
 from vectune.encode.adapted import QueryAdapter, RemoteBase, has_adapter, read_adapter
+from vectune.encode.encoder import Encoder
 from vectune.encode.endpoint_client import EndpointClient
 from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.encode.remote import remote_model_name
@@ -15,6 +16,10 @@ from vectune.errors import ConfigError
 from vectune.serve.reading import ServedModel
 from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
 from vectune.serve.shared_encoder import shared
+
+_WARMING_TEXT = "warming up"
+_LONE_TEXTS = 2
+"""For the second OpenVINO makes what lone texts run in, which no caller is to wait for."""
 
 
 class ModelOpener:
@@ -34,7 +39,7 @@ class ModelOpener:
         adapter, base = read_adapter(folder) if has_adapter(folder) else (None, None)
         if adapter is not None and base is not None:
             return self._adapted(name, adapter, base)
-        return shared(open_encoder(name, Opening(backend=self._backend)), name)
+        return shared(_warm(open_encoder(name, Opening(backend=self._backend))), name)
 
     def _adapted(self, name: str, adapter: QueryAdapter, base: RemoteBase) -> RemoteModel:
         """A tuned adapter over the endpoint's model, which must be at the address that it was trained with."""
@@ -53,3 +58,10 @@ class ModelOpener:
             return endpoint(self._remote)
         except ConfigError as error:
             raise UpstreamFailed("The server is not set up to ask the remote model behind this name.") from error
+
+
+def _warm(encoder: Encoder) -> Encoder:
+    """The same after some texts alone: what a runtime makes ready on first use is there for the first caller."""
+    for _ in range(_LONE_TEXTS):
+        encoder.encode([_WARMING_TEXT])
+    return encoder

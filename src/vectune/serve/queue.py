@@ -267,9 +267,9 @@ class EmbeddingQueue:
                     done.append(request)
             self._pace.add(tokens, max(ended - max(started, self._ended), 1e-6))
             self._ended = ended
-        _answer(done)
-        if self._observe is not None:  # while the event loop wakes up
+        if self._observe is not None:
             self._observe(tokens, place, ended - started)
+        _answer(done)
 
 
 def _request(encoder: SharedEncoder, texts: Sequence[str], role: Role) -> Request:

@@ -13,6 +13,8 @@ from tests.fakes.hash_encoder import HashEncoder
 from tests.unit.encode.test_adapted import random_adapter
 from vectune.config.remote import RemoteConfig
 from vectune.encode.adapted import RemoteBase, save_adapter
+from vectune.encode.backends.graph_encoder import GraphEncoder
+from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.loading import load_encoder
 from vectune.records import Role
 from vectune.serve.opening import ModelOpener
@@ -37,6 +39,16 @@ def test_model_on_this_machine(tiny_model_folder: Path) -> None:
     model = _opener(None)(str(tiny_model_folder))
     assert isinstance(model, SharedEncoder)
     np.testing.assert_allclose(model.encode(["red1"]), load_encoder(str(tiny_model_folder)).encode(["red1"]), atol=1e-6)
+
+
+def test_a_model_is_warm_when_it_is_given_out(tiny_model_folder: Path) -> None:
+    """No caller waits until OpenVINO has made what lone texts run in; on one core there is nothing to make."""
+    model = ModelOpener("openvino", RemoteConfig(), Calls(2))(str(tiny_model_folder))
+    assert isinstance(model, SharedEncoder)
+    assert isinstance(model._encoder, GraphEncoder)
+    session = model._encoder._session
+    assert isinstance(session, OpenvinoSession)
+    assert bool(session._lone._free) == (session.workers > 1)
 
 
 def test_remote_model_and_adapter(place: EmbeddingsEndpoint, tmp_path: Path) -> None:

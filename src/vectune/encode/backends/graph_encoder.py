@@ -53,6 +53,7 @@ class Session(Protocol):
         """Run all batches and hand each one's rows and vectors to `keep`, in any order and from any thread.
 
         `idle` is called once when all have begun and a worker has nothing to do; another thread may then run some too.
+        It is not called where all cores are busy to the end.
         """
 
 

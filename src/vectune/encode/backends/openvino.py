@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from vectune.config.vectors import EncodePrecision
 from vectune.encode.backends.cores import usable_cores
@@ -43,7 +43,7 @@ class OpenvinoSession:
             model = core.read_model(folder / manifest.file)
             rewrite(model)
             compile_for = partial(_compile, core, model, self.precision)
-            self._compiled = compile_for(self.workers, streams=self.workers)
+            self._compiled = compile_for(self.workers, self.workers)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
@@ -51,7 +51,7 @@ class OpenvinoSession:
             ) from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
         self._free = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
-        self._lone = LoneText(partial(compile_for, streams=1), self.workers)
+        self._lone = LoneText(compile_for, self.workers)
         self._one_caller = Lock()
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
@@ -60,17 +60,24 @@ class OpenvinoSession:
         Results are taken by the caller's thread, in the order in which batches were started: a callback would make the
         streams wait for Python's lock, which a server's other threads hold.
         """
-        running = deque[tuple[Any, Indices]]()
-        self._one_caller.acquire()
-        last = False  # whether the next caller may begin
-        try:
+        with _Turn(self._one_caller, idle) as turn:
             lone, batches = lone_batch(batches)
-            request = None if lone is None else self._lone.request()
-            if lone is not None and request is not None:
-                request.start_async([lone.ids, lone.mask])
-                request.wait()
-                keep(lone.rows, request.get_output_tensor(0).data)
+            request = None if lone is None else self._lone.take(lone)
+            if lone is None or request is None:
+                self._run_batches(batches, keep, turn)
                 return
+            request.start_async([lone.ids, lone.mask])
+            if self._lone.streams > 1:  # else all cores work on this text
+                turn.end()
+            request.wait()
+            try:
+                keep(lone.rows, request.get_output_tensor(0).data)
+            finally:
+                self._lone.give_back(request)
+
+    def _run_batches(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], turn: _Turn) -> None:
+        running = deque[tuple[Any, Indices]]()
+        try:
             for batch in batches:
                 if not self._free and running:
                     self._take(running, keep)
@@ -78,18 +85,14 @@ class OpenvinoSession:
                 running.append((request, batch.rows))
                 request.start_async([batch.ids, batch.mask])
             while running:
-                if idle is not None and not last and len(running) < self.workers:
-                    last = True
-                    self._one_caller.release()
-                    idle()
+                if len(running) < self.workers:
+                    turn.end()
                 self._take(running, keep)
         finally:
             for request, _ in running:
                 with suppress(RuntimeError):  # what went wrong first is told
                     request.wait()
                 self._free.append(request)
-            if not last:
-                self._one_caller.release()
 
     def _take(self, running: deque[tuple[Any, Indices]], keep: Callable[[Indices, Vectors], None]) -> None:
         """Wait for the oldest request and hand its vectors on; then it is free again."""
@@ -99,6 +102,30 @@ class OpenvinoSession:
             keep(rows, request.get_output_tensor(0).data)
         finally:
             self._free.append(request)
+
+
+class _Turn:
+    """The turn of one caller, entered when the one before has ended."""
+
+    def __init__(self, one_caller: Lock, idle: Idle | None) -> None:
+        self._one_caller = one_caller
+        self._idle = idle
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        self._one_caller.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            self._one_caller.release()
+
+    def end(self) -> None:
+        """A core is idle: the next caller may begin before the block ends, where the caller wants to be told so."""
+        if self._idle is not None and not self._ended:
+            self._ended = True
+            self._one_caller.release()
+            self._idle()
 
 
 def _compile(core: Any, model: Any, precision: EncodePrecision, threads: int, streams: int) -> Any:

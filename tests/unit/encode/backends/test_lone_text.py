@@ -10,49 +10,65 @@ from vectune.encode.backends.lone_text import LoneText, lone_batch
 
 
 class Compiler:
-    """Makes graphs that are told apart by their number."""
+    """Makes graphs whose inferences are numbered."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.threads: list[int] = []
+        self.asked: list[tuple[int, int]] = []
         self._error = error
+        self._made = 0
 
-    def __call__(self, threads: int) -> Compiler:
-        self.threads.append(threads)
+    def __call__(self, threads: int, streams: int) -> Compiler:
+        self.asked.append((threads, streams))
         if self._error is not None:
             raise self._error
         return self
 
     def create_infer_request(self) -> int:
-        return len(self.threads)
+        self._made += 1
+        return self._made
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(2, 2), (4, 4), (64, 4)])
-def test_the_second_text_and_all_after_it(cores: int, threads: int) -> None:
-    """The first goes where batches go; for the second a graph is made, once, of few threads on any machine."""
+@pytest.mark.parametrize(("cores", "threads", "streams"), [(2, 2, 1), (4, 4, 1), (7, 4, 1), (8, 8, 2), (64, 64, 16)])
+def test_the_second_text_and_all_after_it(cores: int, threads: int, streams: int) -> None:
+    """The first goes where batches go; for the second a graph is made, once, of few threads a text on any machine."""
     compiler = Compiler()
     lone = LoneText(compiler, cores)
-    assert [lone.request() for _ in range(4)] == [None, 1, 1, 1]
-    assert compiler.threads == [threads]
+    assert lone.take(_batch(0, 1)) is None
+    assert not compiler.asked
+    for _ in range(3):
+        taken = [lone.take(_batch(0, 1)) for _ in range(streams)]
+        assert sorted(taken) == list(range(1, streams + 1))
+        assert lone.take(_batch(0, 1)) is None  # all are at work
+        for request in taken:
+            lone.give_back(request)
+    assert compiler.asked == [(threads, streams)]
+    assert lone.streams == streams
 
 
 def test_one_core_needs_none() -> None:
     """There the graph for batches has no idle core."""
     compiler = Compiler()
     lone = LoneText(compiler, 1)
-    assert [lone.request() for _ in range(3)] == [None] * 3
-    assert not compiler.threads
+    assert [lone.take(_batch(0, 1)) for _ in range(3)] == [None] * 3
+    assert not compiler.asked
+
+
+def test_giants_keep_to_one_core() -> None:
+    """A text that is longer than a batch goes where batches go, and is none of the texts that call for the graph."""
+    lone = LoneText(Compiler(), 2)
+    assert [lone.take(_batch(0, 1, tokens)) for tokens in (2000, 2000, 10, 10, 2000)] == [None, None, None, 1, None]
 
 
 def test_without_memory_for_it() -> None:
     """It is tried once; texts go where batches go then."""
     compiler = Compiler(RuntimeError("bad allocation"))
     lone = LoneText(compiler, 2)
-    assert [lone.request() for _ in range(4)] == [None] * 4
-    assert compiler.threads == [2]
+    assert [lone.take(_batch(0, 1)) for _ in range(4)] == [None] * 4
+    assert compiler.asked == [(2, 1)]
 
 
-def _batch(first: int, texts: int) -> Batch:
-    ones = np.ones((texts, 4), dtype=np.int64)
+def _batch(first: int, texts: int, tokens: int = 4) -> Batch:
+    ones = np.ones((texts, tokens), dtype=np.int64)
     return Batch(np.arange(first, first + texts), ones, ones)
 
 

@@ -111,28 +111,60 @@ def test_a_caller_that_fails_leaves_the_session_well(exported: dict[str, Path]) 
 
 
 def test_lone_texts_are_those_of_batches(exported: dict[str, Path]) -> None:
-    """A text alone has the vector that it has among others, the first time and later, whoever asks beside it."""
+    """A text alone has the vector that it has among others, the first time and later, with others under way beside it:
+    in a graph of its own where there are cores for one."""
     encoder = open_encoder(str(exported["openvino"]), Opening(precision="fp32"))
+    assert isinstance(encoder, GraphEncoder)
     expected = encoder.encode(TEXTS)
     rows = [*range(0, 90, 7)] * 3
+    one_by_one = [encoder.encode(TEXTS[row : row + 1])[0] for row in rows]
+    np.testing.assert_allclose(one_by_one, expected[rows], atol=1e-5)
+    session = encoder._session
+    assert isinstance(session, OpenvinoSession)
+    assert bool(session._lone._free) == (session.workers > 1)
+
+    def encode(chosen: list[int]) -> Vectors:
+        tokens = encoder.tokenise([TEXTS[row] for row in chosen], Role.DOCUMENT).tokens
+        assert tokens is not None
+        return encoder.encode_tokens(tokens, Role.DOCUMENT, lambda: None)
+
+    asked = [[row] if row % 2 else [*range(row, 90, 9)] for row in rows]
+    with ThreadPoolExecutor(6) as pool:
+        for chosen, found in zip(asked, pool.map(encode, asked), strict=True):
+            np.testing.assert_allclose(found, expected[chosen], atol=1e-5)
+
+
+def test_lone_texts_side_by_side(exported: dict[str, Path]) -> None:
+    """Where there are cores for several, one begins while another runs, and each is told so once."""
+    encoder = open_encoder(str(exported["openvino"]), Opening(precision="fp32"))
+    assert isinstance(encoder, GraphEncoder)
+    expected = encoder.encode(TEXTS)
+    session = encoder._session
+    assert isinstance(session, OpenvinoSession)
+    session.workers, session._lone = 8, LoneText(session._lone._compile_for or _never, 8)
+    told: list[int] = []
 
     def encode(row: int) -> Vectors:
-        return encoder.encode(TEXTS[row : row + 1])[0]
+        tokens = encoder.tokenise(TEXTS[row : row + 1], Role.DOCUMENT).tokens
+        assert tokens is not None
+        return encoder.encode_tokens(tokens, Role.DOCUMENT, lambda: told.append(row))[0]
 
-    one_by_one = [encode(row) for row in rows]
+    rows = [*range(90)]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(encode, rows))
-        beside = list(pool.map(encoder.encode, [TEXTS, TEXTS[:1], TEXTS, TEXTS[:1]]))
-    np.testing.assert_allclose(one_by_one, expected[rows], atol=1e-5)
-    np.testing.assert_allclose(together, expected[rows], atol=1e-5)
-    for found in beside:
-        np.testing.assert_allclose(found, expected[: len(found)], atol=1e-5)
+        found = list(pool.map(encode, rows))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert sorted(told) == rows
+
+
+def _never(threads: int, streams: int) -> object:
+    raise RuntimeError("there is one core")
 
 
 def test_a_lone_text_that_fails_leaves_the_session_well(exported: dict[str, Path]) -> None:
-    """An inference of the graph for lone texts that fails is raised, and the next caller is served."""
+    """An inference of the graph for lone texts that fails is raised; the next text goes to the graph for batches."""
     folder = exported["openvino"]
     session = OpenvinoSession(folder, read_manifest(folder), "fp32")
+    session._lone = LoneText(lambda threads, streams: FailingGraph(), cores=2)
     ones = np.ones((1, 4), dtype=np.int64)
     batches = [Batch(np.arange(1), ones, ones)]
     found: list[Vectors] = []
@@ -141,13 +173,12 @@ def test_a_lone_text_that_fails_leaves_the_session_well(exported: dict[str, Path
         session.run(batches, lambda _, vectors: found.append(vectors.copy()))
 
     run()
-    session._lone = LoneText(lambda _: FailingGraph(), cores=2)
+    with pytest.raises(RuntimeError, match="no memory"):
+        run()
+    assert not session._one_caller.locked()
     run()
-    with ThreadPoolExecutor(1) as pool:
-        with pytest.raises(RuntimeError, match="no memory"):
-            pool.submit(run).result(60)
-        pool.submit(session.run, batches * 2, lambda _, vectors: found.append(vectors.copy())).result(60)
-    assert len(found) == 4
+    assert len(found) == 2
+    np.testing.assert_allclose(found[0], found[1])
 
 
 class Failing:
