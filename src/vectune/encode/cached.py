@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectune.encode.encoder import Encoder, Vectors
+from vectune.encode.tokens import spread
 from vectune.encode.vector_cache import VectorCache, vector_key
 from vectune.monitor.progress import Progress
 from vectune.records import Role
 
-_TEXTS_A_PART = 2048
+_TEXTS_A_PART = 256
+"""Encoded, kept and told together; they are of about one length, so that padding stays small."""
 
 
 class CachedEncoder:
@@ -39,9 +41,10 @@ class CachedEncoder:
             return np.zeros((0, self.dim), dtype=np.float32)
 
         def fetch(missing: list[str]) -> Iterator[tuple[Sequence[int], Vectors]]:
-            for start in range(0, len(missing), _TEXTS_A_PART):
-                part = missing[start : start + _TEXTS_A_PART]
-                yield range(start, start + len(part)), self._encoder.encode(part, role)
+            longest_first = np.argsort([-len(text) for text in missing], kind="stable")
+            parts = np.array_split(longest_first, -(-len(missing) // _TEXTS_A_PART))
+            for rows in (parts[place].tolist() for place in spread(len(parts))):
+                yield rows, self._encoder.encode([missing[row] for row in rows], role)
 
         def told(count: int) -> None:
             if progress is not None:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from vectune.encode.encoder import Vectors
 from vectune.encode.precision import Precision, autocast, resolve_precision
 from vectune.encode.token_counter import NO_LIMIT, UNTOLD_LIMIT
-from vectune.encode.tokens import Indices, Tokens, micro_batches, pack
+from vectune.encode.tokens import Indices, Tokens, micro_batches, pack, spread
 from vectune.encode.unpadded import apart, first_position, takes_unpadded, unpadded
 from vectune.monitor.progress import Progress
 from vectune.records import Role
@@ -118,7 +118,8 @@ class SentenceEncoder:
         while len(left):
             some = tokens.select(left)
             done = np.zeros(len(left), dtype=bool)
-            for rows in micro_batches(some.lengths, self.micro_batch_tokens, some.prompt_lengths):
+            parts = list(micro_batches(some.lengths, self.micro_batch_tokens, some.prompt_lengths))
+            for rows in (parts[place] for place in spread(len(parts))):
                 found = self._attempt(some, rows)
                 if found is None:
                     held = len(rows) * int(some.lengths[rows].max())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
+_GOLDEN = (1 + 5**0.5) / 2
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ def micro_batches(
         sizes = np.maximum(lengths[run], 1)
         for start, stop in _cheapest_cuts(sizes, budget, overhead, few) if overhead else _full_cuts(sizes, budget, few):
             yield run[start:stop]
+
+
+def spread(number: int) -> Indices:
+    """The numbers below `number`, 0 first, then the others so that what is done of them is a fair sample of all at any
+    moment: micro-batches in this order, of which the first has the longest texts, tell how long all will take.
+
+    By multiples of the golden ratio, whose fractions lie evenly between 0 and 1 (Weyl's equidistribution).
+    """
+    rest = np.arange(1, number)
+    return np.concatenate([np.arange(min(number, 1)), rest[np.argsort(rest * _GOLDEN % 1)]])
 
 
 def even_cuts(lengths: Indices, workers: int, budget: int, overhead: int) -> list[Indices]:

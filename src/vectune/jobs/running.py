@@ -190,7 +190,7 @@ def _tune(job: Job, shop: Workshop, watch: Watch, kept: CheckpointModels, paths:
         shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)  # a worker that was killed in removing them
         watch.run_is_there(int(read_verdict(out)["steps"]))
         return
-    watch.standing.judged_twice = method_of(job) in ("full", "lora")
+    watch.method = method_of(job)
     hands = Hands(watch.standing, watch.stop, resume=work.is_dir())
     if kept.most and has_checkpoint_models(job):
         hands = replace(hands, evaluated=kept)

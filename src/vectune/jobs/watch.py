@@ -12,6 +12,7 @@ from typing import Protocol
 
 from vectune.config.jobs import JobsConfig
 from vectune.errors import VectuneError
+from vectune.jobs.estimate import seconds_left
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, renamed
 from vectune.jobs.job import CANCELLED, PAUSING, RUNNING
@@ -51,6 +52,7 @@ class Watch:
     ) -> None:
         self.wanted = RUNNING
         self.standing = Standing()
+        self.method = "full"
         self.ending: Callable[[], bool] = lambda: False
         self.limits: Callable[[], VectuneError | None] = lambda: None
         self.exceeded: VectuneError | None = None
@@ -201,8 +203,7 @@ class Watch:
 
     def _estimate(self) -> None:
         """Tell when the job will be done, where that is known; what was told and has passed is taken back."""
-        sizes = self._told.sizes()
-        left = self.standing.seconds_left(sum(sizes.values()), sizes.get("test", 0))
+        left = seconds_left(self.standing, self.method, self._told.sizes())
         now = time.time()
         if left is None and (self._estimated is None or self._estimated > now):
             return

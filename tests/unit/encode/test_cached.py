@@ -51,6 +51,24 @@ def test_each_text_is_encoded_once_a_role(tmp_path: Path) -> None:
     assert cached.encode([]).shape == (0, 32)
 
 
+def test_parts_are_told_and_of_one_length(tmp_path: Path) -> None:
+    """A thousand texts come in four parts, the longest first and the others in no order of length, each text at its
+    place; a part holds texts of neighbouring lengths."""
+    plain, told = Counting(), []
+
+    class Told(Silent):
+        def advance(self, amount: int = 1, **values: float) -> None:
+            told.append(amount)
+
+    texts = [f"{'x' * (7 * number % 1000)}{number}" for number in range(1000)]
+    found = CachedEncoder(plain, VectorCache(tmp_path / "v.sqlite"), "space").encode(texts, Role.DOCUMENT, Told())
+    np.testing.assert_array_equal(found, HashEncoder().encode(texts))
+    assert [amount for amount in told if amount] == [250] * 4
+    lengths = [[len(text) for _, text in plain.asked[start : start + 250]] for start in range(0, 1000, 250)]
+    assert all(max(part) - min(part) < 260 for part in lengths)
+    assert max(map(len, texts)) in lengths[0]
+
+
 def test_another_identity_is_another_space(tmp_path: Path) -> None:
     """Vectors of one model are never given for another."""
     cache = VectorCache(tmp_path / "v.sqlite")

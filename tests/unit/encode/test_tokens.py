@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectune.encode.tokens import Indices, concatenate, even_cuts, micro_batches, pack
+from vectune.encode.tokens import Indices, concatenate, even_cuts, micro_batches, pack, spread
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=80)
 
@@ -109,3 +109,20 @@ def test_even_cuts_are_more_where_padding_costs_more() -> None:
 def test_even_cuts_of_nothing() -> None:
     """No texts, no micro-batches."""
     assert even_cuts(np.array([], dtype=np.int64), 2, 1024, 64) == []
+
+
+@given(st.integers(0, 500))
+def test_spread_has_every_number_once_the_first_first(number: int) -> None:
+    """Nothing is left out or doubled."""
+    found = spread(number).tolist()
+    assert sorted(found) == list(range(number))
+    assert found[:1] == [0][:number]
+
+
+@given(st.integers(100, 3000), st.floats(0.1, 0.9))
+def test_the_beginning_of_spread_is_a_fair_sample(number: int, share: float) -> None:
+    """What is done after a share of them lies as high on average as all do, and a quarter of it in each quarter, but
+    for a number or three; of numbers in their own order none would lie in the last quarter for long."""
+    begun = spread(number)[: int(share * number)]
+    assert abs(begun.mean() / number - 0.5) < 0.02 + 1 / len(begun)
+    assert np.histogram(begun, 4, (0, number))[0].min() > 0.25 * len(begun) - 3

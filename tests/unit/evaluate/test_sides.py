@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tests.fakes.hash_encoder import HashEncoder
+from vectune.encode.encoder import Vectors
 from vectune.evaluate.sides import Sides, VectorMatcher, WordMatcher, encode_sides
-from vectune.monitor.progress import Silent
+from vectune.monitor.progress import Progress, Silent
+from vectune.records import Role
 
 
 def test_each_row_is_the_vector_of_its_text_though_texts_repeat() -> None:
@@ -33,3 +37,20 @@ def test_words_have_no_vectors_and_find_above_zero() -> None:
     assert matcher.vectors is None
     scores, _ = matcher.top_k(2)
     assert (scores > matcher.floor).tolist() == [[True, False], [False, False]]
+
+
+def test_documents_are_encoded_before_queries() -> None:
+    """They are the most of the work: how fast they go tells how long all takes."""
+    asked: list[Role] = []
+
+    class Asked(HashEncoder):
+        def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+            asked.append(role)
+            return super().encode(texts, role, progress)
+
+    sides = Sides(["red"], ["cat", "dog"], left_role=Role.QUERY)
+    vectors = encode_sides(Asked(), sides, Silent()).vectors
+    assert asked == [Role.DOCUMENT, Role.QUERY]
+    assert vectors is not None
+    np.testing.assert_array_equal(vectors[0], HashEncoder().encode(["red"]))
+    np.testing.assert_array_equal(vectors[1], HashEncoder().encode(["cat", "dog"]))
