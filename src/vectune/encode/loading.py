@@ -17,12 +17,14 @@ from transformers.utils import logging as transformers_logging
 from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
 from vectune.encode.decoder import fit_to_decoder
 from vectune.encode.precision import Precision, default_device
+from vectune.encode.prompts import role_prompt
 from vectune.encode.resolve import ResolvedModel, resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder, tells_limit
 from vectune.encode.static_encoder import StaticEncoder, is_static
 from vectune.encode.token_counter import UNTOLD_LIMIT
 from vectune.encode.unpadded import FLASH, wants_flash
 from vectune.errors import ModelError
+from vectune.records import Role
 
 
 def load_encoder(
@@ -119,11 +121,13 @@ def save_model(model: SentenceTransformer, folder: Path, *, code: Path | None = 
     """Write the model to `folder` as sentence-transformers does, weights as safetensors, without a model card.
 
     vectune trains and judges vectors of L2 norm 1; a model that does not scale its vectors itself gets a module that
-    does, so that whoever loads the folder has the vectors that were judged. `code` is a folder of which Python files
-    are taken along where the saved model needs code of its own.
+    does, and each role's prompt gets the role's name, so that whoever loads the folder has the vectors that were
+    judged. `code` is a folder of which Python files are taken along where the saved model needs code of its own.
     """
     if not any(isinstance(module, Normalize) for module in model):
         model.append(Normalize())
+    prompts = {role.value: role_prompt(model.prompts, model.default_prompt_name, role) for role in Role}
+    model.prompts.update(prompts)
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
     for weights in folder.rglob("*.safetensors"):
         readable = (folder / "modules.json").stat().st_mode

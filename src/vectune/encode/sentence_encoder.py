@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from vectune.encode.encoder import Vectors
 from vectune.encode.precision import Precision, autocast, resolve_precision
+from vectune.encode.prompts import role_prompt
 from vectune.encode.token_counter import NO_LIMIT, UNTOLD_LIMIT
 from vectune.encode.tokens import Indices, Tokens, micro_batches, pack, spread
 from vectune.encode.unpadded import apart, first_position, takes_unpadded, unpadded
@@ -23,7 +24,6 @@ from vectune.monitor.progress import Progress
 from vectune.records import Role
 
 ENCODE_TOKENS = 8192
-_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 _TOKENIZE_BLOCK = 4096
 _MESSAGE_BLOCK = 64  # padded to the longest, so not too many
 
@@ -72,12 +72,7 @@ class SentenceEncoder:
 
     def prompt(self, role: Role) -> str:
         """The text that the model wants before a query or a document; empty for most models."""
-        prompts = self.model.prompts
-        names = ("query",) if role is Role.QUERY else _DOCUMENT_PROMPTS
-        for name in names:
-            if name in prompts:
-                return prompts[name] or ""
-        return prompts.get(self.model.default_prompt_name or "", "") or ""
+        return role_prompt(self.model.prompts, self.model.default_prompt_name, role)
 
     def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
         """Vectors of `texts`, float32 [len(texts), dim], each of L2 norm 1; order kept; the role's prompt applied."""
@@ -195,8 +190,8 @@ class SentenceEncoder:
         return int(self.model.preprocess([""], prompt=prompt).get("prompt_length", 0))
 
     def _encode_elsewhere(self, texts: Sequence[str], role: Role, progress: Progress | None) -> Vectors:
-        vectors = self.model.encode(
-            list(texts), prompt=self.prompt(role) or None, show_progress_bar=False, normalize_embeddings=True
+        vectors = self.model.encode(  # without any prompt it would put its default before either role
+            list(texts), prompt=self.prompt(role), show_progress_bar=False, normalize_embeddings=True
         )
         if progress is not None:
             progress.advance(len(texts))

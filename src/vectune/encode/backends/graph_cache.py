@@ -26,7 +26,7 @@ _LIBRARIES = {
     "openvino": ("openvino", "torch", "transformers", "sentence-transformers"),
     "onnx": ("onnxscript", "onnx", "torch", "transformers", "sentence-transformers"),
 }
-_LAYOUT = 1
+_LAYOUT = 2
 """Counted up when what is exported changes."""
 _AROUND = (".json", ".py", ".txt", ".model")  # settings, a model's own code, and vocabularies
 _SAME = 0.9999

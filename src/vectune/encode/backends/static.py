@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from vectune.encode.encoder import Vectors
+from vectune.encode.prompts import role_prompt
 from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import Tokens, pack
 from vectune.errors import ModelError
@@ -23,7 +24,6 @@ from vectune.monitor.progress import Progress
 from vectune.records import Role
 
 _BLOCK = 2048
-_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
 def is_token_table(folder: Path) -> bool:
@@ -129,8 +129,5 @@ def _prompts(folder: Path) -> tuple[str, str]:
     """Query and document prompt, from where sentence-transformers keeps them."""
     file = folder / "config_sentence_transformers.json"
     content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    prompts = content.get("prompts") or {}
-    default = prompts.get(content.get("default_prompt_name") or "") or ""
-    query = prompts["query"] or "" if "query" in prompts else default
-    document = next((prompts[name] or "" for name in _DOCUMENT_PROMPTS if name in prompts), default)
-    return query, document
+    prompts, default = content.get("prompts") or {}, content.get("default_prompt_name")
+    return role_prompt(prompts, default, Role.QUERY), role_prompt(prompts, default, Role.DOCUMENT)
