@@ -14,11 +14,13 @@ from sentence_transformers.sentence_transformer.modules import Normalize
 from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
 from transformers.utils import logging as transformers_logging
 
+from vectune.encode.adapted import has_adapter
 from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
 from vectune.encode.decoder import fit_to_decoder
 from vectune.encode.precision import Precision, default_device
 from vectune.encode.prompts import role_prompt
 from vectune.encode.resolve import ResolvedModel, resolve_model
+from vectune.encode.routes import refuse_role_routes
 from vectune.encode.sentence_encoder import SentenceEncoder, tells_limit
 from vectune.encode.static_encoder import StaticEncoder, is_static
 from vectune.encode.token_counter import UNTOLD_LIMIT
@@ -41,11 +43,14 @@ def load_encoder(
     `device` is a torch device; by default CUDA where there is one, else the CPU. With `trust_remote_code` the model's
     own Python code may run. Without `flash` its attention is torch's even where flash attention is to be had: for who
     runs the model in fp32, which flash attention can't. Raises ModelError when the model can't be found or loaded,
-    needs code that is not trusted, or has no safetensors weights.
+    needs code that is not trusted, has no safetensors weights, or sends queries and documents through different
+    modules. Of a model with a query adapter the base is given.
     """
     resolved = _in_full(resolve_model(name))
     flash = flash and wants_flash(precision, device)
     model = load_model(resolved, device, trust_remote_code=trust_remote_code, flash=flash)
+    folder = Path(resolved.location if resolved.origin != "hub" else resolve_model(name).location)
+    refuse_role_routes(model, name, adapted=has_adapter(folder))
     if is_static(model):
         return StaticEncoder(model, name, max_tokens=max_tokens)
     if not tells_limit(model):

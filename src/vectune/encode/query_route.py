@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Router
 
 from vectune.encode.adapted import QueryAdapter, save_adapter
 from vectune.encode.loading import save_model
 from vectune.encode.resolve import resolve_model
+from vectune.encode.routes import refuse_routes
 from vectune.encode.sentence_encoder import SentenceEncoder
-from vectune.errors import ModelError
 
 
 def save_adapted_model(encoder: SentenceEncoder, adapter: QueryAdapter, folder: Path) -> None:
@@ -32,14 +31,6 @@ def save_adapted_model(encoder: SentenceEncoder, adapter: QueryAdapter, folder: 
         while len(model) > before:
             del model[-1]
     save_adapter(adapter, folder, base=encoder.name)
-
-
-def refuse_routes(model: SentenceTransformer, name: str) -> None:
-    """Raise ModelError when queries and documents already take different ways through the model."""
-    if any(isinstance(module, Router) for module in model.modules()):
-        raise ModelError(
-            f"{name} already treats queries and documents by different modules.", "Adapt the model that it was made of."
-        )
 
 
 def _route(adapter: QueryAdapter, device: torch.device) -> Router:

@@ -16,9 +16,10 @@ from vectune.encode.adapted import ADAPTER_FILE, AdaptedEncoder, QueryAdapter, R
 from vectune.encode.cached import CachedEncoder
 from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
-from vectune.encode.query_route import refuse_routes, save_adapted_model
+from vectune.encode.query_route import save_adapted_model
 from vectune.encode.remote import RemoteEncoder, open_remote
 from vectune.encode.resolve import resolve_model
+from vectune.encode.routes import refuse_routes
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, Space, read_space, remote_space, space_of, write_space
 from vectune.encode.vector_cache import VECTORS_FILE, VectorCache

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vectune.encode.routes import refuse_role_routes
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import ModelError
 from vectune.records import Role
@@ -56,6 +57,7 @@ def refuse_unfit(encoder: SentenceEncoder) -> None:
         raise ModelError(
             f"{encoder.name} puts texts into a chat template.", "Use --backend torch, or export as safetensors."
         )
+    refuse_role_routes(encoder.model, encoder.name, adapted=True)
 
 
 @contextmanager
