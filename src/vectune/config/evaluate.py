@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from vectune.config.model import Config
+from vectune.config.vectors import Dim
 
 
 class VerdictConfig(Config):
@@ -22,7 +23,7 @@ class EvaluateConfig(Config):
     measure: str = "auto"
     """The measure that decides. `auto`: ndcg@10 for pairs, triplet_accuracy for triplets, spearman for scored pairs,
     knn_accuracy for labelled texts."""
-    dims: tuple[int, ...] = ()
+    dims: tuple[Dim, ...] = ()
     """Matryoshka dimensions to judge besides the full size."""
     resamples: int = Field(10_000, ge=100)
     """Resamples of the paired bootstrap and of the permutation test."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig
 from vectune.config.model import Config
+from vectune.config.vectors import Dim
 
 ExportFormat = Literal["openvino", "openvino-int8", "onnx", "onnx-int8", "static", "safetensors"]
 
@@ -30,7 +31,7 @@ class ExportConfig(Config):
     """Data that the certificate is measured on and int8 is calibrated on; by default the data of the run."""
     certificate: bool = True
     """Measure what the export lost and write parity.json; without it the folder says that it is uncertified."""
-    dims: tuple[int, ...] = ()
+    dims: tuple[Dim, ...] = ()
     """Matryoshka dimensions to certify besides the full size; by default those of the run."""
     queries: int = Field(300, ge=4)
     """Most dev queries that the certificate is measured on, drawn by hash."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig
 from vectune.config.model import Config
@@ -93,7 +95,7 @@ class EncodeConfig(Config):
     """A text file (one text a line), JSONL or CSV with a text column, or `-` for standard input."""
     out: Path
     """Where the vectors go: .npy, .parquet or .jsonl."""
-    dims: int | None = None
+    dims: int | None = Field(None, ge=1)
     """Keep the first dims of each vector and normalise again."""
     backend: BackendName = "auto"
     """What runs the model: `auto` takes OpenVINO, else onnxruntime, else torch; torch on a GPU. A token table runs
@@ -108,7 +110,7 @@ class EncodeConfig(Config):
     """Column that holds the text in JSONL, CSV or Parquet."""
     trust_remote_code: bool = False
     """Let the model run Python code of its own; it runs with all your rights, so read it first."""
-    max_tokens: int | None = None
+    max_tokens: int | None = Field(None, ge=1)
     """Tokens of a text that the model sees; by default the model's own limit."""
     remote: RemoteConfig = RemoteConfig()
     """How models named `openai:MODEL` are reached."""

@@ -64,7 +64,7 @@ def encode(config: EncodeConfig, progress: Progress) -> EncodeReport:
         trust_remote_code=config.trust_remote_code, remote=config.remote,
     )  # fmt: skip
     encoder = open_encoder(config.model, opening, progress)
-    if config.dims is not None and not 1 <= config.dims <= encoder.dim:
+    if config.dims is not None and config.dims > encoder.dim:
         raise UsageError(f"--dims is {config.dims}, the model has {encoder.dim}.", f"Choose 1 to {encoder.dim}.")
     texts = list(read_texts(config.path, DataConfig(), config.column, gaps=False))
     if not texts:

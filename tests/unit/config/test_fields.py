@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from vectune import config as configs
 from vectune.config.data import DataConfig, SplitConfig
 from vectune.config.evaluate import EvaluateConfig, VerdictConfig
+from vectune.config.export import ExportConfig
 from vectune.config.model import Config
 from vectune.config.train import TrainConfig
-from vectune.config.workflow import TuneConfig
+from vectune.config.workflow import EncodeConfig, TuneConfig
 
+_ENCODE = {"model": "m", "path": "-", "out": "v.npy"}
 _ALL = [model for name in configs.__all__ if (model := getattr(configs, name)) is not Config]
 
 
@@ -73,6 +75,11 @@ def test_nothing_is_changed_after() -> None:
         (TrainConfig, {"method": "adapter", "teacher": "other"}),
         (TrainConfig, {"method": "adapter", "guide": "self"}),
         (TrainConfig, {"texts_per_label": 1}),
+        (EncodeConfig, _ENCODE | {"max_tokens": 0}),
+        (EncodeConfig, _ENCODE | {"max_tokens": -1}),
+        (EncodeConfig, _ENCODE | {"dims": 0}),
+        (ExportConfig, {"model": "m", "format": "onnx", "out": "x", "dims": (8, 0)}),
+        (EvaluateConfig, {"dims": (-8,)}),
         (EvaluateConfig, {"resamples": 10}),
         (EvaluateConfig, {"confidence": 1}),
         (VerdictConfig, {"max_general_drop": -0.1}),
