@@ -65,8 +65,11 @@ def _lines(report: dict[str, Any]) -> list[str]:
             f"cosine to the model on {parity['texts']} texts: min {cosine['min']:.5f}, mean {cosine['mean']:.5f}"
         )
     for dim, loss in parity["dims"].items():
+        size = (
+            dim if loss["exported_dims"] == loss["trained_dims"] else f"{dim} (of the export {loss['exported_dims']})"
+        )
         lines.append(
-            f"{parity['measure']} at {dim} dims on {parity['units']} dev units: "
+            f"{parity['measure']} at {size} dims on {parity['units']} dev units: "
             f"{loss['trained']:.4f} to {loss['exported']:.4f} (loss {loss['loss']:+.4f})"
         )
     return lines

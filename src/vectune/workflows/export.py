@@ -15,7 +15,7 @@ from vectune.encode.loading import load_encoder
 from vectune.encode.resolve import resolve_model
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder
-from vectune.errors import ModelError, UsageError
+from vectune.errors import ConfigError, ModelError, UsageError
 from vectune.monitor.progress import Progress
 from vectune.records import Role, Splits
 from vectune.store.atomic import folder_aside, refuse_occupied
@@ -49,7 +49,7 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
 
     The certificate compares the export, opened as anybody would open it, with the model in fp32 torch. int8 takes its
     ranges from train. Raises UsageError when there is no data for either, ModelError when the model does not fit the
-    format.
+    format, ConfigError for `config.dims` that it does not have.
     """
     refuse_occupied(config.out)
     keep_large_blocks()
@@ -60,6 +60,7 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
     if config.certificate or needs_calibration(config.format) or static:
         named, splits = export_splits(config, encoder, encoder.max_tokens, progress)
     made = _distilled(encoder, splits, config, progress) if static and splits else encoder
+    _refuse_dims(config, made.dim)
     subject = Subject(made, source if made is encoder else None, _calibration(encoder, splits, config))
     with folder_aside(config.out) as folder:
         parity = None
@@ -71,6 +72,16 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
             subject.write(folder, config.format)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return ExportReport(config.out, config.format, size / 1e6, parity)
+
+
+def _refuse_dims(config: ExportConfig, dim: int) -> None:
+    """Raise ConfigError where the certificate is asked for a size that the vectors do not have."""
+    largest = max(config.dims, default=0)
+    if largest > dim:
+        raise ConfigError(
+            f"--dims asks for {largest}, the vectors of {config.model} as {config.format} have {dim} values.",
+            f"Choose from 1 to {dim}.",
+        )
 
 
 def _trained(config: ExportConfig) -> tuple[SentenceEncoder, Path]:

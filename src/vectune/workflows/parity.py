@@ -20,18 +20,24 @@ from vectune.records import Dataset, Labelled, Role
 
 @dataclass(frozen=True)
 class Loss:
-    """One measure at one dimension: the trained model's score, the export's, and the first minus the second."""
+    """One measure of both: the trained model's score, the export's, and the first minus the second.
+
+    `trained_dims` and `exported_dims` are the lengths of the vectors that were judged.
+    """
 
     trained: float
     exported: float
     loss: float
+    trained_dims: int
+    exported_dims: int
 
 
 @dataclass(frozen=True)
 class Parity:
     """Cosines of an export's vectors to the trained model's over `texts` texts of dev, and the scores of both.
 
-    `cosine_min` and `cosine_mean` are None where the two have vectors of different lengths (a distilled table).
+    `cosine_min` and `cosine_mean` are None where the two have vectors of different lengths (a distilled table). `dims`
+    has a loss for each length of the trained model's vectors that was judged.
     """
 
     texts: int
@@ -43,7 +49,7 @@ class Parity:
 
     @property
     def loss(self) -> float:
-        """What was lost of the measure at the full size."""
+        """What was lost of the measure at the full size of both."""
         return self.dims[max(self.dims)].loss
 
     def as_json(self) -> dict[str, Any]:
@@ -71,28 +77,17 @@ class ParityData:
 def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progress: Progress) -> Parity:
     """Judge both on dev and compare every vector that this took.
 
-    A `trained` that is Remembering is asked for no text twice, however many exports it is compared with.
-    Raises DataError when dev is too small for the deciding measure.
+    Each size of `trained`, the full one first, is set against the export at the same size, or at its full one where
+    that is smaller. Sizes of `data` that one of the two does not have are left out. A `trained` that is Remembering is
+    asked for no text twice, however many exports it is compared with. Raises DataError when dev is too small for the
+    deciding measure.
     """
     measure = decisive_measure(data.dev, data.config)
     kept = {"trained model": Remembering.of(trained), "export": Remembering(exported)}
-    scores: list[dict[int, float]] = []
-    for name, encoder in kept.items():
-        dims = tuple(dim for dim in data.dims if dim < min(trained.dim, exported.dim))
-        judged = judge(
-            encoder,
-            data.dev,
-            data.config,
-            reference=data.reference,
-            dims=dims,
-            progress=Named(progress, f"judge {name}"),
-        )
-        if any(measure not in one.totals for one in judged.values()):
-            raise DataError(f"{measure} can't be measured on the dev data.", "Give more data with --data.")
-        scores.append({dim: one.totals[measure] for dim, one in judged.items()})
-    ours, theirs = scores
-    paired = list(zip(ours, theirs, strict=True))  # full size first; it may differ
-    losses = {there: Loss(ours[here], theirs[there], ours[here] - theirs[there]) for here, there in paired}
+    sizes = (trained.dim, *(dim for dim in data.dims if dim < trained.dim and dim <= exported.dim))
+    nearest = {dim: min(dim, exported.dim) for dim in sizes}
+    ours = _scores(kept["trained model"], data, sizes, measure, Named(progress, "judge trained model"))
+    theirs = _scores(kept["export"], data, tuple(nearest.values()), measure, Named(progress, "judge export"))
     cosines = _cosines(*kept.values()) if trained.dim == exported.dim else None
     return Parity(
         texts=len(kept["export"].vectors),
@@ -100,8 +95,20 @@ def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progre
         cosine_min=None if cosines is None else float(cosines.min()),
         cosine_mean=None if cosines is None else float(cosines.mean()),
         measure=measure,
-        dims=losses,
+        dims={
+            dim: Loss(ours[dim], theirs[other], ours[dim] - theirs[other], dim, other) for dim, other in nearest.items()
+        },
     )
+
+
+def _scores(
+    encoder: Encoder, data: ParityData, dims: tuple[int, ...], measure: str, progress: Progress
+) -> dict[int, float]:
+    """The measure at the full size and at each of `dims`."""
+    judged = judge(encoder, data.dev, data.config, reference=data.reference, dims=dims, progress=progress)
+    if any(measure not in one.totals for one in judged.values()):
+        raise DataError(f"{measure} can't be measured on the dev data.", "Give more data with --data.")
+    return {dim: one.totals[measure] for dim, one in judged.items()}
 
 
 class Remembering:

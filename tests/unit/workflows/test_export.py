@@ -13,7 +13,7 @@ from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import ExportConfig, TrainConfig, TuneConfig
 from vectune.encode.backends.static import is_token_table
 from vectune.encode.export.manifest import PARITY_FILE, read_manifest
-from vectune.errors import DataError, UsageError
+from vectune.errors import ConfigError, DataError, UsageError
 from vectune.monitor.progress import Silent
 from vectune.workflows.export import export
 from vectune.workflows.tune import tune
@@ -76,6 +76,14 @@ def test_certificate_is_never_written_unmeasured(tiny_model_folder: Path, tmp_pa
     assert report["parity"] is None
     assert not (tmp_path / "out" / PARITY_FILE).exists()
     assert not read_manifest(tmp_path / "out").certified
+
+
+@pytest.mark.parametrize("form", ["onnx", "static"])
+def test_dims_that_the_export_lacks_are_refused(tiny_model_folder: Path, data: Path, tmp_path: Path, form: str) -> None:
+    """Nothing is left out of a certificate in silence."""
+    with pytest.raises(ConfigError, match="have 32 values"):
+        _export(tiny_model_folder, tmp_path / "out", form, path=str(data), dims=(64, 8))
+    assert not (tmp_path / "out").exists()
 
 
 def test_export_of_an_export_is_refused(tiny_model_folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.fakes.hash_encoder import HashEncoder
 from vectune.config import EvaluateConfig
 from vectune.encode.encoder import Vectors
 from vectune.errors import ConfigError
+from vectune.evaluate.judge import judge
 from vectune.monitor.progress import Progress, Silent
 from vectune.records import Retrieval, Role
 from vectune.workflows.parity import ParityData, measure_parity
@@ -58,11 +59,27 @@ def test_what_is_lost_is_told() -> None:
     assert loss.loss > 0
 
 
-def test_other_sizes_have_no_cosine() -> None:
-    """A distilled table of another size is judged, not compared vector by vector."""
-    found = measure_parity(HashEncoder(32), HashEncoder(16), _data(), Silent())
+def _score(dim: int, cut: int) -> float:
+    """nDCG@10 of the hash encoder of `dim`, cut to `cut`."""
+    data = _data()
+    return judge(HashEncoder(dim), data.dev, data.config, dims=(cut,))[cut].totals["ndcg@10"]
+
+
+def test_other_sizes_are_told_as_they_were_judged() -> None:
+    """A distilled table has no cosine; its full size is set against the model's full size and the model's own cut."""
+    found = measure_parity(HashEncoder(32), HashEncoder(16), _data((16, 8)), Silent())
     assert found.cosine_min is None
-    assert list(found.dims) == [16, 8]
+    assert list(found.dims) == [32, 16, 8]
+    assert [(loss.trained_dims, loss.exported_dims) for loss in found.dims.values()] == [(32, 16), (16, 16), (8, 8)]
+    assert [loss.trained for loss in found.dims.values()] == [_score(32, 32), _score(32, 16), _score(32, 8)]
+    assert [loss.exported for loss in found.dims.values()] == [_score(16, 16), _score(16, 16), _score(16, 8)]
+    assert found.loss == found.dims[32].loss
+    assert found.as_json()["dims"]["32"]["exported_dims"] == 16
+
+
+def test_sizes_that_one_of_them_lacks_are_left_out() -> None:
+    """A cut of 24 is none of a table of 16; the full size of the model stands first and once."""
+    assert list(measure_parity(HashEncoder(32), HashEncoder(16), _data((48, 32, 24)), Silent()).dims) == [32]
 
 
 def test_dev_that_cannot_be_measured_is_refused() -> None:
