@@ -20,6 +20,8 @@ from vectune.store.atomic import storage_error
 
 VECTORS_FILE = "vectors.sqlite"
 _WAIT_SECONDS = 60.0
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""Errors that pass when another process is done; the code's higher bits say more about each."""
 _KEYS_A_QUESTION = 500
 _TABLE = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
 
@@ -66,9 +68,12 @@ class VectorCache:
         """Vectors of `texts` [n, dim] in order: those that are kept, and the others by `fetch`, kept as they come.
 
         Equal keys are fetched once. `told` hears how many more of the texts are done. Without texts: [0, 0]. ModelError
-        where vectors that are kept are longer or shorter than those that come.
+        where vectors that are kept are longer or shorter than one another or than those that come.
         """
         known: dict[bytes, Vectors] = self.get(list(dict.fromkeys(keys)))
+        lengths = sorted({len(vector) for vector in known.values()})
+        if len(lengths) > 1:
+            raise self.other_model(lengths[0], lengths[-1])
         shares = _counts(keys)
         told(sum(shares[key] for key in known))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -125,10 +130,9 @@ def _share(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             break
-        except (
-            sqlite3.OperationalError
-        ):  # of processes that make the file at the same time one wins, unheard by the wait
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            # Of processes that make the file at the same time one wins; SQLite's own wait does not count for this.
+            if error.sqlite_errorcode & 0xFF not in _HELD or time.monotonic() > until:
                 raise
             time.sleep(0.01)
     connection.execute("PRAGMA synchronous=NORMAL")

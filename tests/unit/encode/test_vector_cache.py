@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -89,6 +90,30 @@ def test_vectors_of_another_size_are_another_models(tmp_path: Path) -> None:
         cache.through(["a", "b"], [vector_key("a"), vector_key("b")], fetch, lambda count: None)
     assert cache.get([vector_key("b")]) == {}
     assert str(cache.file) in refused.value.hint
+
+
+def test_kept_vectors_of_two_sizes_are_another_models(tmp_path: Path) -> None:
+    """Where two models answered to one name before, no array is tried and nothing is fetched."""
+    cache = _cache(tmp_path)
+    cache.put([vector_key("a")], np.ones((1, 3), dtype=np.float32))
+    cache.put([vector_key("b")], np.ones((1, 5), dtype=np.float32))
+
+    def fetch(texts: list[str]) -> Iterator[tuple[Sequence[int], Vectors]]:
+        raise AssertionError(texts)
+
+    for texts in ("ab", "abc"):
+        with pytest.raises(ModelError, match="another model") as refused:
+            cache.through(list(texts), [vector_key(text) for text in texts], fetch, lambda count: None)
+        assert str(cache.file) in refused.value.hint
+
+
+def test_what_does_not_pass_is_not_waited_for(tmp_path: Path) -> None:
+    """What no other process holds is told at once: here a folder stands where SQLite wants its log."""
+    (tmp_path / "vectors.sqlite-wal" / "in the way").mkdir(parents=True)
+    started = time.monotonic()
+    with pytest.raises(StorageError, match="could not be read"):
+        VectorCache(tmp_path / "vectors.sqlite").get([b"k"])
+    assert time.monotonic() - started < 20
 
 
 def test_what_came_before_a_failure_is_kept(tmp_path: Path) -> None:
