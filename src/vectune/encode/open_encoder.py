@@ -103,14 +103,27 @@ def _open_export(folder: Path, name: str, opening: Opening) -> Encoder:
 
 
 def _open_graph(folder: Path, runtime: CachedRuntime, name: str, opening: Opening, progress: Progress) -> Encoder:
+    """The model's graph out of the cache; one that is damaged there is exported once more."""
+    exported = False
+
     def load() -> SentenceEncoder:
         from vectune.encode.loading import load_encoder
 
+        nonlocal exported
+        exported = True
         progress.note(f"{name} is exported for {runtime}, once")
         return load_encoder(name, precision="fp32", device="cpu", trust_remote_code=opening.trust_remote_code)
 
-    kept = cached_graph(folder, runtime, load)
-    return open_export(kept, name, precision=opening.precision, max_tokens=opening.max_tokens)
+    def open_kept(*, anew: bool) -> Encoder:
+        kept = cached_graph(folder, runtime, load, anew=anew)
+        return open_export(kept, name, precision=opening.precision, max_tokens=opening.max_tokens)
+
+    try:
+        return open_kept(anew=False)
+    except ModelError:
+        if exported:
+            raise
+    return open_kept(anew=True)
 
 
 def _open_torch(name: str, opening: Opening) -> Encoder:

@@ -56,6 +56,25 @@ def test_cached_graph_needs_no_torch(tiny_model_folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("file", ["model.bin", "model.xml", "tokenizer.json", "vectune_export.json"])
+def test_damaged_cached_graph_is_exported_once_more(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """A file of the cache that was cut short costs an export, and is whole the next time."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    opening = Opening(backend="openvino", precision="fp32")
+    expected = open_encoder(str(tiny_model_folder), opening).encode(TEXTS)
+    (kept,) = (tmp_path / "graphs").iterdir()
+    whole = (kept / file).read_bytes()
+    (kept / file).write_bytes(whole[: len(whole) // 2])
+    for exports in (1, 0):
+        notes = Notes()
+        found = open_encoder(str(tiny_model_folder), opening, notes).encode(TEXTS)
+        assert len(notes.said) == exports
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert list((tmp_path / "graphs").iterdir()) == [kept]
+
+
 def test_auto_falls_back_to_torch_and_says_so(prompted_model: Path, tmp_path: Path) -> None:
     """A model that can't be a graph is encoded all the same; asked for by name, the graph is refused."""
     encoder = load_encoder(str(prompted_model))

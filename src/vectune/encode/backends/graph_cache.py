@@ -11,11 +11,12 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
 
 from vectune.encode.export.manifest import is_export
 from vectune.encode.resolve import weights_sha256
-from vectune.errors import ModelError
-from vectune.store.atomic import storage_error
+from vectune.errors import ModelError, StorageError
+from vectune.store.atomic import keep, storage_error
 from vectune.store.cache_folder import cache_folder
 
 if TYPE_CHECKING:
@@ -35,16 +36,19 @@ _PROBES = ("a", "the cat sat on the mat, then left", "word " * 40, "Über 3 × 4
 CachedRuntime = Literal["openvino", "onnx"]
 
 
-def cached_graph(folder: Path, runtime: CachedRuntime, load: Callable[[], SentenceEncoder]) -> Path:
+def cached_graph(
+    folder: Path, runtime: CachedRuntime, load: Callable[[], SentenceEncoder], *, anew: bool = False
+) -> Path:
     """The folder of the graph of the model in `folder` for `runtime`, exported now if it is not in the cache.
 
     `load` gives the model in torch, fp32; it is called for an export alone. An export is checked against it and kept
-    only if the vectors agree. Raises ModelError when the model can't be exported or the graph is not the model,
-    StorageError when the cache can't be written.
+    only if the vectors agree. With `anew` it takes the place of a graph that is there and can't be opened. Raises
+    ModelError when the model can't be exported or the graph is not the model, StorageError when the cache can't be
+    written.
     """
     kept = cache_folder() / GRAPHS / f"{runtime}-{_key(folder, runtime)}"
-    if not is_export(kept):
-        _export(folder, runtime, kept, load())
+    if anew or not is_export(kept):
+        _export(folder, runtime, kept, load(), anew=anew)
     with suppress(OSError):
         os.utime(kept)  # so that what nobody opens any more can be told, and cleared away
     return kept
@@ -63,7 +67,7 @@ def _key(folder: Path, runtime: CachedRuntime) -> str:
     return digest.hexdigest()[:24]
 
 
-def _export(folder: Path, runtime: CachedRuntime, kept: Path, encoder: SentenceEncoder) -> None:
+def _export(folder: Path, runtime: CachedRuntime, kept: Path, encoder: SentenceEncoder, *, anew: bool) -> None:
     """Aside first, then renamed: another process that does the same at the same time is not disturbed."""
     from vectune.encode.export.folder import write_export
 
@@ -76,22 +80,44 @@ def _export(folder: Path, runtime: CachedRuntime, kept: Path, encoder: SentenceE
         write_export(encoder, folder, aside, runtime)
         _check(aside, runtime, encoder)
         aside.chmod(0o755)
-        try:
-            aside.rename(kept)
-        except OSError:
-            if not is_export(kept):
-                raise
+        if anew or not is_export(kept):
+            _move_away(kept)
+        _keep(aside, kept)
     except OSError as error:
         raise storage_error(kept, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _keep(aside: Path, kept: Path) -> None:
+    """Flush `aside` and give it its name, unless another process was quicker."""
+    try:
+        keep(aside, kept)
+    except StorageError:
+        if not is_export(kept):
+            raise
+
+
+def _move_away(damaged: Path) -> None:
+    """Free the name: what has it is no whole graph, and nothing can be renamed onto it."""
+    gone = damaged.with_name(f".{damaged.name}.{uuid4().hex[:12]}")
+    with suppress(FileNotFoundError):
+        damaged.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def _check(folder: Path, runtime: CachedRuntime, encoder: SentenceEncoder) -> None:
     """Raise ModelError unless the graph gives the model's vectors, for texts of several lengths in one batch."""
     from vectune.encode.backends.open_export import open_export
 
-    found = open_export(folder, encoder.name, precision="fp32").encode(_PROBES)
+    graph = open_export(folder, encoder.name, precision="fp32")
+    try:
+        found = graph.encode(_PROBES)
+    except Exception as error:  # what the runtimes raise while they run shares no class of its own
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The {runtime} graph of {encoder.name} does not run: {reason}", "Use --backend torch."
+        ) from error
     cosine = float((found * encoder.encode(_PROBES)).sum(axis=1).min())
     if not cosine >= _SAME:
         raise ModelError(

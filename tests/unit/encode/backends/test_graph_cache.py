@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.tiny_model import save_tiny_model
 from vectune.encode.backends.graph_cache import cached_graph
-from vectune.encode.export.manifest import is_export
+from vectune.encode.export.manifest import MANIFEST_FILE, is_export
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import ModelError, StorageError
@@ -97,3 +97,36 @@ def test_unwritable_cache_is_an_error_of_ours(cache: Path, tiny_model_folder: Pa
     cache.write_text("")
     with pytest.raises(StorageError):
         cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))
+
+
+def test_graph_that_does_not_run_is_an_error_of_ours(cache: Path, tiny_model_folder: Path) -> None:
+    """What the runtime raises in the middle of a batch is told like a graph that is not the model, and none is kept."""
+    encoder = load_encoder(str(tiny_model_folder), precision="fp32")
+    longer = SentenceEncoder(encoder.model, "longer", precision="fp32")
+    encoder.model.max_seq_length = longer.max_tokens = 200  # the tiny model has no more than 64 positions
+    with pytest.raises(ModelError, match="does not run"):
+        cached_graph(tiny_model_folder, "onnx", lambda: longer)
+    assert not list((cache / "graphs").iterdir())
+
+
+def test_half_a_folder_does_not_stand_in_the_way(cache: Path, tiny_model_folder: Path) -> None:
+    """What a crash of the machine left under the name is no graph, and makes room for one."""
+    kept = cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))
+    (kept / MANIFEST_FILE).unlink()
+    load = Loads(tiny_model_folder)
+    assert cached_graph(tiny_model_folder, "openvino", load) == kept
+    assert is_export(kept)
+    assert load.count == 1
+    assert list((cache / "graphs").iterdir()) == [kept]
+
+
+def test_graph_that_was_made_meanwhile_stays(cache: Path, tiny_model_folder: Path) -> None:
+    """Of two processes that export at the same time one wins, and the other takes its graph."""
+
+    def load() -> SentenceEncoder:
+        kept = cached_graph(tiny_model_folder, "openvino", Loads(tiny_model_folder))
+        (kept / "first").write_text("")
+        return load_encoder(str(tiny_model_folder), precision="fp32")
+
+    assert (cached_graph(tiny_model_folder, "openvino", load) / "first").exists()
+    assert len(list((cache / "graphs").iterdir())) == 1
