@@ -61,11 +61,21 @@ def write_bytes(path: Path, content: bytes, *, opener: Opener = _create) -> None
     Readers see the old file or the new one, never a part. Raises StorageError when the system refuses (disk full, no
     permission...); then the old file, if any, is as it was and nothing half-written stays.
     """
+    with file_aside(path, opener=opener) as file:
+        file.write(content)
+
+
+@contextmanager
+def file_aside(path: Path, *, opener: Opener = _create) -> Iterator[IO[bytes]]:
+    """A new file beside `path`, which takes its place, flushed, when the block ends well; for what is written in parts.
+
+    See `write_bytes`. Errors of the block other than the system's pass as they are.
+    """
     path = Path(path)
     aside = path.with_name(f".{path.name}.{uuid4().hex[:12]}{PARTIAL}")
     try:
         with opener(aside) as file:
-            file.write(content)
+            yield file
             file.flush()
             _sync(file)
         aside.replace(path)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -22,9 +20,10 @@ from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.weights_key import weights_key
+from vectune.errors import StorageError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
-from vectune.store.atomic import PARTIAL, storage_error
+from vectune.store.atomic import file_aside, storage_error
 from vectune.train.pool import TextPool
 
 Reference = SentenceEncoder | AdaptedEncoder
@@ -90,13 +89,19 @@ def consult(
 
 
 def text_vectors(pool: TextPool, encoder: Reference, folder: Path, stage: str, progress: Progress) -> TextVectors:
-    """The vectors that `encoder` gives the texts of `pool`: those in `folder` if they are there, else computed."""
+    """The vectors that `encoder` gives the texts of `pool`: those in `folder` where they are there and whole, else
+    computed and kept. StorageError when the disk refuses."""
     key = _key(content_key(encoder), pool)
     file = folder / f"{key}.npy"
-    if not file.is_file():
+    shape = (len(pool), encoder.dim)
+    vectors = _read(file, shape)
+    if vectors is None:
         progress.stage(stage, len(pool))
         _write(file, pool, encoder, progress)
-    return TextVectors(np.load(file, mmap_mode="r", allow_pickle=False), key)
+        vectors = _read(file, shape)
+    if vectors is None:
+        raise StorageError(f"{file} could not be read back.", "Look at the disk that it lies on, and run it again.")
+    return TextVectors(vectors, key)
 
 
 def content_key(encoder: Encoder) -> str:
@@ -129,19 +134,23 @@ def _key(model: str, pool: TextPool) -> str:
     return digest.hexdigest()
 
 
+def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float16] | None:
+    """The vectors in `file`, mapped; None where there are none, or not all of them."""
+    try:
+        vectors = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # not there, cut short, or no array at all
+        return None
+    return vectors if (vectors.shape, vectors.dtype) == (shape, np.float16) else None
+
+
 def _write(file: Path, pool: TextPool, encoder: Encoder, progress: Progress) -> None:
-    """Encode all texts into a file aside, block by block, and rename it when it is whole."""
-    aside = file.with_name(f".{uuid4().hex[:12]}{PARTIAL}")
+    """Encode all texts into a file aside, block by block, which takes the name when it is whole."""
     kind = {"descr": np.dtype(np.float16).str, "fortran_order": False, "shape": (len(pool), encoder.dim)}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("xb") as stream:
-            np.lib.format.write_array_header_1_0(stream, kind)
-            for block in pool.encode(encoder, progress):
-                stream.write(block.astype(np.float16).tobytes())
-        aside.replace(file)
     except OSError as error:
-        raise storage_error(file, error) from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
+        raise storage_error(file.parent, error, "made") from error
+    with file_aside(file) as stream:
+        np.lib.format.write_array_header_1_0(stream, kind)
+        for block in pool.encode(encoder, progress):
+            stream.write(block.astype(np.float16).tobytes())

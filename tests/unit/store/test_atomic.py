@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.full_disk import FullDisk
 from vectune.errors import StorageError
-from vectune.store.atomic import folder_aside, keep, refuse_occupied, storage_error, write_bytes, write_text
+from vectune.store.atomic import file_aside, folder_aside, keep, refuse_occupied, storage_error, write_bytes, write_text
 
 _WITH_A_FILE_LIMIT = """
 import resource, signal, sys
@@ -46,6 +46,18 @@ def test_text_replaces_what_is_there(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "new ü")
     assert (tmp_path / "a.txt").read_bytes() == "new ü".encode()
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_parts_take_the_name_together(tmp_path: Path) -> None:
+    """What is written in parts stands when the last is there; a block that fails leaves the old file alone."""
+    with file_aside(tmp_path / "a.bin") as stream:
+        stream.write(b"one ")
+        assert not (tmp_path / "a.bin").exists()
+        stream.write(b"two")
+    with pytest.raises(TypeError), file_aside(tmp_path / "a.bin") as stream:
+        stream.writelines([b"half", "no bytes"])  # type: ignore[list-item]
+    assert (tmp_path / "a.bin").read_bytes() == b"one two"
+    assert names(tmp_path) == ["a.bin"]
 
 
 def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:

@@ -89,6 +89,21 @@ def test_vectors_are_computed_once(pool: TextPool, tiny_model_folder: Path, tmp_
     assert (first.guide.at(numbers) == second.teacher.at(numbers)).all()
 
 
+@pytest.mark.parametrize("content", [b"", b"half", None], ids=["empty", "no array", "cut short"])
+def test_kept_vectors_that_are_not_whole_are_computed_again(
+    pool: TextPool, tiny_model_folder: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    """What a crash of the machine left of the file is passed over, and the file is whole afterwards."""
+    encoder, numbers = load_encoder(str(tiny_model_folder), precision="fp32"), np.arange(len(TEXTS))
+    expected = text_vectors(pool, encoder, tmp_path, "teacher", Silent()).at(numbers)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-1] if content is None else content)
+    seen, again = Stages(), Stages()
+    assert (text_vectors(pool, encoder, tmp_path, "teacher", seen).at(numbers) == expected).all()
+    text_vectors(pool, encoder, tmp_path, "teacher", again)
+    assert (seen.stages, again.stages) == ([("teacher", len(TEXTS))], [])
+
+
 def test_other_texts_or_weights_are_other_vectors(
     pool: TextPool, tiny_model_folder: Path, prompted: Path, tmp_path: Path
 ) -> None:
