@@ -42,7 +42,7 @@ class TypedVectors:
 
 @dataclass(frozen=True)
 class TypeLoss:
-    """What a type lost on `texts` texts of the sample, against float32.
+    """What a type lost on `texts` texts of the sample, of different vectors other than 0, against float32.
 
     `cosine` is the mean cosine of a vector to itself; `top_10` the mean share of a vector's 10 nearest others that are
     the same (None for fewer than 12 texts).
@@ -68,13 +68,24 @@ def to_type(vectors: Vectors, kind: VectorType) -> TypedVectors:
 
 
 def type_loss(vectors: Vectors, typed: TypedVectors, sample: int = _SAMPLE) -> TypeLoss:
-    """What `typed` lost of `vectors` [n, dim], of L2 norm 1, on at most `sample` of them, evenly spread."""
+    """What `typed` lost of `vectors` [n, dim], of L2 norm 1, on at most `sample` of them, evenly spread.
+
+    Equal vectors count once: which of them is nearest would be chance. Vectors of 0, of texts without a known token,
+    count not at all: they have no direction to lose.
+    """
     rows = np.unique(np.linspace(0, len(vectors) - 1, min(sample, len(vectors))).astype(np.int64))
+    rows = rows[_telling(vectors[rows])]
     exact = vectors[rows]
     stored = TypedVectors(typed.kind, typed.values[rows], typed.dim, typed.scale).restored()
     stored = stored / np.maximum(np.linalg.norm(stored, axis=1, keepdims=True), 1e-12)
-    cosine = float(np.einsum("nd,nd->n", exact, stored).mean())
+    cosine = float(np.einsum("nd,nd->n", exact, stored).mean()) if len(rows) else 1.0
     return TypeLoss(len(rows), cosine, _agreement(exact, stored))
+
+
+def _telling(vectors: Vectors) -> NDArray[np.int64]:
+    """Where each vector other than 0 stands first, ascending."""
+    first = np.sort(np.unique(vectors, axis=0, return_index=True)[1])
+    return np.asarray(first[vectors[first].any(axis=1)], dtype=np.int64)
 
 
 def _agreement(exact: Vectors, stored: Vectors) -> float | None:

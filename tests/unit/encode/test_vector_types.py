@@ -54,9 +54,31 @@ def test_loss_is_the_cosine_to_float32(kind: str, least: float) -> None:
 
 def test_agreement_counts_shared_neighbours() -> None:
     """Two clusters of eleven: signs alone keep the clusters apart, so all ten nearest are the same."""
-    ends = np.repeat(np.array([[1.0, 1.0], [-1.0, -1.0]]), 11, axis=0)
-    vectors = (ends / np.sqrt(2)).astype(np.float32)
+    angles = np.pi / 4 + np.linspace(-0.1, 0.1, 11)
+    cluster = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    vectors = np.concatenate([cluster, -cluster]).astype(np.float32)
     assert type_loss(vectors, to_type(vectors, "binary")).top_10 == 1.0
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8", "binary"])
+def test_equal_texts_and_empty_ones_change_no_loss(kind: str) -> None:
+    """Each vector is counted once, wherever its copies stand, and a text without a known token is not counted."""
+    vectors = _vectors(40)
+    expected = type_loss(vectors, to_type(vectors, kind))  # type: ignore[arg-type]
+    order = np.random.default_rng(1).permutation(90)
+    more = np.concatenate([vectors, vectors, np.zeros((10, 48), np.float32)])[order]
+    found = type_loss(more, to_type(more, kind))  # type: ignore[arg-type]
+    assert found.texts == expected.texts == 40
+    assert found.cosine == pytest.approx(expected.cosine, abs=1e-6)
+    if kind != "binary":  # signs have many neighbours at equal distance, and the order decides among those
+        assert found.top_10 == expected.top_10
+
+
+def test_nothing_but_empty_texts_has_nothing_to_lose() -> None:
+    """No direction, no loss, and no mean of nothing."""
+    zeros = np.zeros((20, 4), np.float32)
+    loss = type_loss(zeros, to_type(zeros, "int8"))
+    assert (loss.texts, loss.cosine, loss.top_10) == (0, 1.0, None)
 
 
 def test_few_texts_have_no_neighbours_to_count() -> None:
