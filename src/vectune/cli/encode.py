@@ -52,6 +52,8 @@ def command(
     with watching(quiet=as_json) as progress:
         report = encode(config, progress)
     lines = [f"{report.texts} texts to {report.dim} dims in {report.seconds:.1f} s: {report.out}"]
+    if report.type == "int8":
+        lines.append(f"scale of int8, by which values are multiplied to have the vectors back: {report.scale!r}")
     if report.loss is not None:
         lines.append(_loss_line(report.type, report.loss))
     show(report.as_json(), lines, as_json)
