@@ -21,7 +21,7 @@ from vectune.records import Role, Splits
 from vectune.store.atomic import folder_aside, refuse_occupied
 from vectune.train.distil_static import TableShape, distil
 from vectune.workflows.certificate import Measuring, Subject, write_certified
-from vectune.workflows.export_data import calibration_texts, export_splits, run_config
+from vectune.workflows.export_data import calibration_texts, export_splits, needs_texts, run_config
 from vectune.workflows.parity import Parity
 
 
@@ -57,9 +57,10 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
     encoder, source = _trained(config)
     static = config.format == "static" and not isinstance(encoder, StaticEncoder)
     named, splits = "", None
-    if config.certificate or needs_calibration(config.format) or static:
+    if config.certificate or needs_texts(config, encoder):
         named, splits = export_splits(config, encoder, encoder.max_tokens, progress)
-    made = _distilled(encoder, splits, config, progress) if static and splits else encoder
+    distils = config.format == "static" and not isinstance(encoder, StaticEncoder)
+    made = _distilled(encoder, splits, config, progress) if distils and splits else encoder
     _refuse_dims(config, made.dim)
     subject = Subject(made, source if made is encoder else None, _calibration(encoder, splits, config))
     with folder_aside(config.out) as folder:

@@ -9,6 +9,8 @@ from pathlib import Path
 from vectune.config import EvaluateConfig, ExportConfig, TuneConfig
 from vectune.config.load import load_config
 from vectune.encode.encoder import Encoder
+from vectune.encode.export.folder import needs_calibration
+from vectune.encode.static_encoder import StaticEncoder
 from vectune.errors import DataError, UsageError
 from vectune.monitor.progress import Progress
 from vectune.records import Labelled, Retrieval, Role, Scored, Splits
@@ -19,6 +21,7 @@ from vectune.workflows.prepare import TokenLimit, prepare
 from vectune.workflows.run_files import CONFIG, fingerprint_of
 
 _NAME_DATA = "Name data with --data, or make a folder without a certificate by --no-certificate."
+_NAME_TEXTS = "Name data with --data."
 
 
 def run_config(model: str) -> TuneConfig | None:
@@ -29,15 +32,21 @@ def run_config(model: str) -> TuneConfig | None:
     return load_config(TuneConfig, file, {})
 
 
+def needs_texts(config: ExportConfig, encoder: Encoder) -> bool:
+    """Whether the format is made with texts, certified or not: int8, and a table distilled from a transformer."""
+    return needs_calibration(config.format) or (config.format == "static" and not isinstance(encoder, StaticEncoder))
+
+
 def export_splits(config: ExportConfig, encoder: Encoder, limit: int, progress: Progress) -> tuple[str, Splits]:
     """What the data is called, and its train and dev.
 
     The data of a run is read and divided again as the run did it. Raises UsageError without a run and without
-    `config.path`, DataError when the run's data is not what it was or dev is too small.
+    `config.path`, DataError when the run's data is not, or may not be, what it was, or dev is too small.
     """
     run = run_config(config.model)
+    hint = _NAME_TEXTS if needs_texts(config, encoder) else _NAME_DATA
     if config.path is None and run is None:
-        raise UsageError(f"{config.model} is no run, so there is no dev set to certify the export on.", _NAME_DATA)
+        raise UsageError(f"{config.model} is no run, so there {_missing(config, encoder)}.", hint)
     if config.path is not None:
         settings = TuneConfig(path=config.path, data=config.data, split=config.split)
     else:
@@ -45,7 +54,7 @@ def export_splits(config: ExportConfig, encoder: Encoder, limit: int, progress: 
         settings = run
     splits = prepare(settings, TokenLimit(encoder.count_tokens, limit), progress).splits
     if config.path is None:
-        _refuse_changed(Path(config.model).expanduser(), settings.path, splits)
+        _refuse_changed(Path(config.model).expanduser(), settings.path, splits, hint)
     if config.certificate and len(splits.dev) < LEAST_UNITS:
         raise DataError(
             f"The dev set of {settings.path} has {len(splits.dev)} rows: too few to certify on.", _NAME_DATA
@@ -83,7 +92,17 @@ def _drawn(draw: random.Random, texts: Sequence[str], most: int) -> list[str]:
     return draw.sample(list(texts), min(most, len(texts)))
 
 
-def _refuse_changed(run: Path, path: str, splits: Splits) -> None:
+def _missing(config: ExportConfig, encoder: Encoder) -> str:
+    if needs_calibration(config.format):
+        return "are no texts to take the ranges of int8 from"
+    return "are no texts to distil on" if needs_texts(config, encoder) else "is no dev set to certify the export on"
+
+
+def _refuse_changed(run: Path, path: str, splits: Splits, hint: str) -> None:
     told = (read_json(run / "data.json") or {}).get("fingerprint")
-    if told is not None and told != fingerprint_of(splits):
-        raise DataError(f"The data at {path} is not what {run.name} was tuned on any more.", _NAME_DATA)
+    if told is None:
+        raise DataError(
+            f"{run.name} has no data.json that says what it was tuned on, so {path} may be something else.", hint
+        )
+    if told != fingerprint_of(splits):
+        raise DataError(f"The data at {path} is not what {run.name} was tuned on any more.", hint)

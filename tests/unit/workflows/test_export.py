@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,11 @@ def test_data_that_changed_since_the_run_is_refused(run: Path, data: Path, tmp_p
             _export(run, tmp_path / "out", "openvino")
     finally:
         data.write_text(before)
+
+
+def test_run_that_does_not_say_what_it_was_tuned_on_is_refused(run: Path, tmp_path: Path) -> None:
+    """Without the fingerprint nobody knows whether the dev set holds rows that were trained on."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "data.json").unlink()
+    with pytest.raises(DataError, match=r"no data\.json"):
+        _export(tmp_path / "run", tmp_path / "out", "openvino")

@@ -52,6 +52,27 @@ def test_model_without_run_or_data_is_refused(tiny_model_folder: Path) -> None:
         export_splits(config, HashEncoder(), 48, Silent())
 
 
+@pytest.mark.parametrize(
+    ("form", "certificate", "told", "without"),
+    [
+        ("onnx-int8", False, "no texts to take the ranges of int8 from", False),
+        ("static", False, "no texts to distil on", False),
+        ("openvino-int8", True, "ranges of int8", False),
+        ("openvino", True, "no dev set", True),
+    ],
+)
+def test_without_data_the_hint_is_one_that_helps(
+    tiny_model_folder: Path, form: str, certificate: bool, told: str, without: bool
+) -> None:
+    """`--no-certificate` is named only where the format can be made without texts."""
+    values = {"model": str(tiny_model_folder), "format": form, "out": "x", "certificate": certificate}
+    config = ExportConfig.model_validate(values)
+    with pytest.raises(UsageError, match=told) as refused:
+        export_splits(config, HashEncoder(), 48, Silent())
+    assert "--data" in refused.value.hint
+    assert ("--no-certificate" in refused.value.hint) == without
+
+
 def test_dev_must_be_large_enough(tiny_model_folder: Path, tmp_path: Path) -> None:
     """Three rows certify nothing."""
     data = write_jsonl(tmp_path / "few.jsonl", overlapping_pairs(12))
