@@ -46,7 +46,7 @@ class RemoteConfig(Config):
     """Requests under way at the same time."""
     retries: int = Field(6, ge=0)
     """Times that a request is repeated after 408, 409, 429, 5xx or a lost connection, each after a longer wait or the
-    one that the endpoint asks for."""
+    one that the endpoint asks for, up to two minutes; asked for a longer one it is not repeated."""
     timeout: float = Field(60.0, gt=0)
     """Seconds after which a request without an answer counts as lost."""
 

@@ -149,7 +149,7 @@ class EndpointClient:
             )
         if status == 429:
             return EndpointRefused(
-                f"{self.url} still refused after {self._config.retries} retries: too many requests, or no quota left.",
+                f"{self.url} refused, after up to {self._config.retries} retries: too many requests, or no quota left.",
                 "Run it again later: what came is kept. remote.parallel=1 asks more slowly.",
                 **said,
             )

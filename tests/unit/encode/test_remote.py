@@ -46,6 +46,14 @@ def test_vectors_are_the_endpoints_in_order_and_of_length_one(place: EmbeddingsE
     assert encoder.count_tokens(["one two", ""]).tolist() == [2, 0]
 
 
+def test_a_wait_of_more_than_two_minutes_is_not_waited(place: EmbeddingsEndpoint, tmp_path: Path) -> None:
+    """Asked to come back much later, the work ends at once with what came, as docs/remote.md says."""
+    place.faults = [Fault(429, {"retry-after": "121"}, "later")]
+    with pytest.raises(ModelError, match="too many requests"):
+        _encoder(place, tmp_path).encode(TEXTS[:8])
+    assert len(place.requests) == 1
+
+
 def test_nothing_is_fetched_twice(place: EmbeddingsEndpoint, tmp_path: Path) -> None:
     """Neither within a call, nor in another, nor by another object with the same cache, not even the length."""
     _encoder(place, tmp_path).encode(TEXTS + TEXTS)

@@ -24,7 +24,7 @@ from vectune.encode.space import read_space
 from vectune.errors import ModelError
 from vectune.records import Role
 
-TEXTS = [" ".join(WORDS[i : i + 1 + i % 60]) for i in range(12)]
+TEXTS = [" ".join(WORDS[i : i + 1 + i % 60]) for i in (*range(11), 59)]
 _PLAIN = """
 import json, sys
 import numpy as np
@@ -32,7 +32,7 @@ from tokenizers import Tokenizer
 folder, texts = sys.argv[1], json.loads(sys.argv[2])
 told = json.load(open(folder + "/vectune_export.json"))
 tokenizer = Tokenizer.from_file(folder + "/tokenizer.json")
-tokenizer.enable_truncation(told["max_tokens"])
+tokenizer.enable_truncation(told["max_tokens"], direction=told["truncation_side"])
 tokenizer.enable_padding(pad_id=told["pad_id"])
 read = tokenizer.encode_batch([told["query_prompt"] + text for text in texts])
 given = [np.array([one.ids for one in read]), np.array([one.attention_mask for one in read])]
@@ -75,6 +75,17 @@ def test_export_runs_without_vectune(exported: dict[str, Path], prompted_model: 
     expected = model.encode_query(TEXTS, normalize_embeddings=True)
     assert (found * expected).sum(axis=1).min() > least
     assert np.linalg.norm(found, axis=1) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_texts_are_cut_on_the_side_that_the_folder_names(prompted_model: Path, tmp_path: Path) -> None:
+    """A model that keeps the end of a long text keeps it without vectune too."""
+    encoder = load_encoder(str(prompted_model), precision="fp32")
+    right = encoder.encode(TEXTS, Role.QUERY)
+    encoder.model.tokenizer.truncation_side = "left"
+    expected = encoder.encode(TEXTS, Role.QUERY)
+    assert (right[-1] * expected[-1]).sum() < 0.9999
+    write_export(encoder, prompted_model, tmp_path, "onnx")
+    np.testing.assert_allclose(without_vectune(tmp_path), expected, atol=1e-4)
 
 
 def test_queries_go_through_the_adapter_that_the_folder_names(prompted_model: Path, tmp_path: Path) -> None:
