@@ -8,7 +8,7 @@ from typing import Any
 
 from vectune.config import ExportConfig, TrainConfig
 from vectune.encode.allocator import keep_large_blocks
-from vectune.encode.export.folder import needs_calibration
+from vectune.encode.export.folder import needs_calibration, refuse_format
 from vectune.encode.export.int8 import Calibration
 from vectune.encode.export.manifest import is_export
 from vectune.encode.loading import load_encoder
@@ -55,7 +55,7 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
     keep_large_blocks()
     progress.stage("load model")
     encoder, source = _trained(config)
-    static = config.format == "static" and not isinstance(encoder, StaticEncoder)
+    refuse_format(encoder, config.format)
     named, splits = "", None
     if config.certificate or needs_texts(config, encoder):
         named, splits = export_splits(config, encoder, encoder.max_tokens, progress)

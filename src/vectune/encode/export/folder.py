@@ -15,7 +15,7 @@ from vectune.encode.adapted import MANIFEST_FILE as ADAPTER_MANIFEST
 from vectune.encode.custom_code import copy_code, custom_code
 from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest, Runtime, write_manifest
-from vectune.encode.export.onnx_graph import write_onnx
+from vectune.encode.export.onnx_graph import refuse_too_large_for_int8, write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
 from vectune.encode.export.outliers import split_layers
 from vectune.encode.export.sensitivity import Sensitivity
@@ -68,6 +68,12 @@ def needs_calibration(form: ExportFormat) -> bool:
     return _WAYS[form].quantise is not None
 
 
+def refuse_format(encoder: SentenceEncoder, form: ExportFormat) -> None:
+    """Raise ModelError for a model that does not fit `form`, as far as that is known before the work."""
+    if form == "onnx-int8":
+        refuse_too_large_for_int8(encoder)
+
+
 def write_export(
     encoder: SentenceEncoder,
     source: Path | None,
@@ -83,6 +89,7 @@ def write_export(
     and measure `sensitivity` on it where the caller has not.
     Raises ModelError when the model does not fit the format.
     """
+    refuse_format(encoder, form)
     way = _WAYS[form]
     told: dict[str, Any] | None = None
     if way.quantise is None:

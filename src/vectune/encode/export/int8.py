@@ -65,13 +65,17 @@ def quantise_openvino(file: Path, calibration: Calibration, keep: Collection[str
 
 
 def quantise_onnx(file: Path, calibration: Calibration, keep: Collection[str] = ()) -> None:
-    """Replace the ONNX graph in `file` by its int8 version (QDQ nodes); the linear layers called `keep` stay."""
+    """Replace the ONNX graph in `file` by its int8 version (QDQ nodes); the linear layers called `keep` stay.
+
+    Weights that lay beside it are in the new file, and go.
+    """
     import onnx
 
     model = onnx.load(file)
     products = [node for node in model.graph.node if node.op_type in _PRODUCTS]
     kept = [node.name for node in products if {*keep, _ATTENTION_SCOPE} & set(_scopes(node))]
     onnx.save(_quantise(model, calibration, kept), file)
+    file.with_name(f"{file.name}.data").unlink(missing_ok=True)
 
 
 def _scopes(node: Any) -> list[str]:

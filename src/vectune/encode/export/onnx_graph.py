@@ -17,6 +17,20 @@ _LARGEST_FILE = 1_900_000_000
 """Bytes of weights that one file holds; protobuf takes 2 GiB."""
 
 
+def fits_one_file(encoder: SentenceEncoder) -> bool:
+    """Whether the weights in fp32 fit the graph's own file; else they are written beside it."""
+    return sum(value.numel() * value.element_size() for value in encoder.model.parameters()) <= _LARGEST_FILE
+
+
+def refuse_too_large_for_int8(encoder: SentenceEncoder) -> None:
+    """Raise ModelError for a model whose graph is more than one file, which can't be made int8."""
+    if not fits_one_file(encoder):
+        raise ModelError(
+            f"{encoder.name} has more weights than one ONNX file of 2 GB holds, and int8 is made in one.",
+            "Use --format openvino-int8, or onnx.",
+        )
+
+
 def write_onnx(encoder: SentenceEncoder, folder: Path) -> str:
     """Write model.onnx to `folder` (and its weights beside it, if large); the file's name.
 
@@ -24,7 +38,6 @@ def write_onnx(encoder: SentenceEncoder, folder: Path) -> str:
     """
     refuse_unfit(encoder)
     batch, tokens = torch.export.Dim("texts"), torch.export.Dim("tokens", min=2, max=max(encoder.max_tokens, 3))
-    weights = sum(value.numel() * value.element_size() for value in encoder.model.parameters())
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -37,7 +50,7 @@ def write_onnx(encoder: SentenceEncoder, folder: Path) -> str:
                 input_names=list(INPUTS),
                 output_names=[OUTPUT],
                 dynamic_shapes={name: {0: batch, 1: tokens} for name in INPUTS},
-                external_data=weights > _LARGEST_FILE,
+                external_data=not fits_one_file(encoder),
                 dynamo=True,
                 verbose=False,
             )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from tests.unit.encode.conftest import CALIBRATION
+from vectune.encode.export.folder import refuse_format, write_export
 from vectune.encode.export.int8 import Calibration, quantise_onnx
 from vectune.encode.export.onnx_graph import ONNX_FILE
+from vectune.encode.loading import load_encoder
 from vectune.encode.open_encoder import open_encoder
-from vectune.errors import DataError
+from vectune.errors import DataError, ModelError
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnx"])
@@ -37,6 +41,32 @@ def test_too_few_texts_are_refused(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), tmp_path / ONNX_FILE)
     with pytest.raises(DataError, match="at least 8"):
         quantise_onnx(tmp_path / ONNX_FILE, Calibration([[2, 3]] * 3, 0.5, 1.0))
+
+
+def test_weights_beside_the_graph_go(exported: dict[str, Path], tmp_path: Path) -> None:
+    """The int8 graph holds its weights itself: nothing is left of those that were beside the full one."""
+    shutil.copytree(exported["onnx"], tmp_path / "model")
+    file = tmp_path / "model" / ONNX_FILE
+    data = f"{ONNX_FILE}.data"
+    onnx.save(onnx.load(file), file, save_as_external_data=True, location=data, size_threshold=0)
+    assert file.with_name(data).is_file()
+    texts = [[2, 5 + number, 6, 7, 3] for number in range(10)]
+    quantise_onnx(file, Calibration(texts, 0.7, 1.0))
+    assert not file.with_name(data).exists()
+    full = open_encoder(str(exported["onnx"])).encode(CALIBRATION)
+    assert (full * open_encoder(str(tmp_path / "model")).encode(CALIBRATION)).sum(axis=1).min() > 0.9
+
+
+def test_model_of_more_than_one_file_is_refused_before_any_work(prompted_model: Path, tmp_path: Path) -> None:
+    """What could only fail after hours says at once what to use; other formats take the model."""
+    encoder = load_encoder(str(prompted_model), precision="fp32")
+    large = torch.nn.Parameter(torch.empty(600_000_000, device="meta"))  # 2.4 GB that take no memory
+    encoder.model[0].register_parameter("large", large)
+    with pytest.raises(ModelError, match="one ONNX file") as refused:
+        write_export(encoder, prompted_model, tmp_path, "onnx-int8", Calibration([[2, 3]] * 8, 0.7, 1.0))
+    assert "openvino-int8" in refused.value.hint
+    assert not list(tmp_path.iterdir())
+    refuse_format(encoder, "openvino-int8")
 
 
 def test_each_text_is_a_batch_of_its_own() -> None:
