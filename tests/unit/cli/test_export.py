@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.functional.command_line import run_here
+from vectune.cli.export import _lines
 
 
 def test_command_makes_a_folder(tiny_model_folder: Path, tmp_path: Path) -> None:
@@ -17,6 +18,19 @@ def test_command_makes_a_folder(tiny_model_folder: Path, tmp_path: Path) -> None
     encoded = run_here("encode", out, tmp_path / "texts.txt", "--out", tmp_path / "v.npy", "--type", "int8", "--json")
     assert encoded.json["type"] == "int8"
     assert encoded.json["loss"]["cosine"] > 0.99
+
+
+def test_lines_tell_both_sizes_where_they_differ() -> None:
+    """A table of 256 dims is not called one of 384."""
+    at = {"trained": 0.5, "exported": 0.4, "loss": 0.1}
+    dims = {
+        "384": at | {"trained_dims": 384, "exported_dims": 256},
+        "128": at | {"trained_dims": 128, "exported_dims": 128},
+    }
+    parity = {"texts": 9, "units": 5, "cosine": {"min": None, "mean": None}, "measure": "ndcg@10", "dims": dims}
+    lines = _lines({"format": "static", "megabytes": 1.0, "folder": "out", "parity": parity})
+    assert "at 384 (of the export 256) dims" in lines[1]
+    assert "at 128 dims" in lines[2]
 
 
 def test_wrong_format_names_the_right_ones(tiny_model_folder: Path, tmp_path: Path) -> None:
