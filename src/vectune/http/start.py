@@ -22,6 +22,7 @@ from vectune.http.app import Lifespan, build_app
 from vectune.http.background import Background
 from vectune.http.connection import connections
 from vectune.http.files import read_through
+from vectune.http.garbage import kept_from_search
 from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.services import Services
@@ -136,7 +137,8 @@ def serve(config: ServeConfig, listening: Callable[[str], None]) -> None:
         )  # fmt: skip
         listening(url)
         _LOG.info("vectune %s serves %s", version("vectune"), url)
-        server.run(sockets=[listener])
+        with kept_from_search():
+            server.run(sockets=[listener])
 
 
 def _read_on(services: Services) -> None:
