@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ ENDINGS = {
     ".tsv": "tsv",
     ".parquet": "parquet",
 }
+_LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _MAGIC = {b"PAR1": "Parquet", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -196,17 +198,28 @@ def json_records(path: Path) -> Iterator[RawItem]:
 
 def json_flavour(path: Path) -> str:
     """What a .json, .jsonl or .ndjson file really holds: "jsonl", "json" or "llamaindex"."""
-    text_head(path)
-    with open_bytes(path) as stream:
-        lines = [line for _, line, reason in islice(numbered_lines(stream, MIN_LINE_BYTES), SNIFF_LINES) if not reason]
+    head = text_head(path)
+    lines = _first_lines(path)
     values = [_value(line) for line in lines]
-    first = lines[0].strip() if lines else b""
-    whole = first in (b"{", b"[", b"[{") or (isinstance(values[0], list) and isinstance((values[0] or [0])[0], dict))
+    # Where every line is too long to be looked at, as in a document written without line ends, its first bytes decide.
+    whole = _is_whole(lines[0].strip(), values[0]) if lines else _LIST_OF_OBJECTS.match(head) is not None
     if file_format(path) == "jsonl" and not whole:
         return "jsonl"
     if _looks_like_lines(values):
         return "jsonl"
     return "llamaindex" if is_id_document(read_document(path)) else "json"
+
+
+def _first_lines(path: Path) -> list[bytes]:
+    """Those of the first lines, blank ones aside, that are not too long to be one row."""
+    with open_bytes(path) as stream:
+        found = (item for item in numbered_lines(stream, MIN_LINE_BYTES) if item[2] != reasons.EMPTY_LINE)
+        return [line for _, line, reason in islice(found, SNIFF_LINES) if not reason]
+
+
+def _is_whole(first: bytes, value: Any) -> bool:
+    """Whether the first line, and what it says when it is read by itself, begins a document of many lines or is one."""
+    return first in (b"{", b"[", b"[{") or (isinstance(value, list) and isinstance((value or [0])[0], dict))
 
 
 def _value(line: bytes) -> Any:

@@ -167,3 +167,49 @@ def test_document_rows_that_are_no_objects_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'[{"a": 1}, "x", {"a": 2}]')
     assert list(json_records(path)) == [(1, {"a": 1}, None), Dropped(2, "not an object", '"x"'), (3, {"a": 2}, None)]
+
+
+def _with_giant_line(path: Path, begin: str, end: str) -> Path:
+    """A file of JSON with a first line that is too long to be looked at as a row."""
+    path.write_text(f'{begin}"a": "{"x" * MIN_LINE_BYTES}"{end}', encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end", "flavour"),
+    [
+        ("a.json", "[{", "}]", "json"),
+        ("a.jsonl", "[ {", "}]", "json"),
+        ("a.json", '{"data": [{', "}]}", "json"),
+        ("a.json", '{"queries": {}, "corpus": {', '}, "relevant_docs": {}}', "llamaindex"),
+        ("a.jsonl", "{", '}\n{"a": 1}', "jsonl"),
+        ("a.jsonl", "{", "}", "jsonl"),
+        ("a.jsonl", '["x", {', "}]", "jsonl"),
+    ],
+)
+def test_a_giant_first_line_does_not_hide_the_format(
+    tmp_path: Path, name: str, begin: str, end: str, flavour: str
+) -> None:
+    """Documents are often written as one line; where no line can be looked at, ending and first bytes decide."""
+    assert json_flavour(_with_giant_line(tmp_path / name, begin, end)) == flavour
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "flavour"),
+    [
+        ("a.jsonl", '{"a": 1}\n{"a": 2}\n', "jsonl"),
+        ("a.json", '{"a": 1}\n{"a": 2}\n', "jsonl"),
+        ("a.json", '[{"a": 1}, {"a": 2}]', "json"),
+    ],
+)
+def test_blank_lines_at_the_beginning_are_passed_over(tmp_path: Path, name: str, content: str, flavour: str) -> None:
+    """More blank lines than are looked at change nothing."""
+    path = tmp_path / name
+    path.write_text("\n" * 6 + content, encoding="utf-8")
+    assert json_flavour(path) == flavour
+
+
+def test_a_document_in_one_giant_line_is_read(tmp_path: Path) -> None:
+    """What `json.dump` writes is read whole, however long its line."""
+    path = _with_giant_line(tmp_path / "a.json", '[{"b": 1}, {', "}]")
+    assert [item[0] for item in json_records(path) if not isinstance(item, Dropped)] == [1, 2]
