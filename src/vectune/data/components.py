@@ -22,7 +22,8 @@ _SAME_QUERY, _SAME_DOCUMENT, _NEAR = 0.0, 1.0, 3.0
 class Ties:
     """Reasons for two units to stay together, int64 [ties] each; `weakness` float64 [ties], 0 for the strongest tie.
 
-    Same query: 0. Same document: 1 to 2, the more units share it the weaker. Near-duplicates: 3 less their Jaccard.
+    Same query, or same pair in the other order: 0. Same document: 1 to 2, the more units share it the weaker.
+    Near-duplicates: 3 less their Jaccard.
     """
 
     left: NDArray[np.int64]
@@ -155,7 +156,7 @@ def _chains(space: Space, count: int) -> Ties:
     order = np.lexsort((space.units, space.hubs))
     hubs, units = space.hubs[order], space.units[order]
     same = np.flatnonzero(hubs[1:] == hubs[:-1])
-    if space.name == "queries":
+    if space.name != "documents":
         weakness = np.full(len(same), _SAME_QUERY)
     else:
         weakness = _SAME_DOCUMENT + np.bincount(hubs, minlength=len(space.texts))[hubs[same]] / (count + 1)

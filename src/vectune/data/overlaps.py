@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from vectune.data.near_duplicates import near_duplicates_between
 from vectune.data.normal import text_key
+from vectune.data.reversals import PairKeys, reversed_pairs
 from vectune.data.units import relevant_ids
 from vectune.records import Dataset, Kind, Labelled, Retrieval, Scored, Splits
 
@@ -14,7 +15,10 @@ Texts = dict[int, str]
 
 
 def count_overlaps(splits: Splits, near_duplicate: float) -> dict[str, dict[str, int]]:
-    """For train/dev, train/test and dev/test: texts of the second that the first has too, or nearly (not both)."""
+    """For train/dev, train/test and dev/test: texts of the second that the first has too, or nearly (not both).
+
+    A query counts as shared, too, when it and one of its documents stand the other way round in the first.
+    """
     pairs = (("train", "dev"), ("train", "test"), ("dev", "test"))
     return {
         f"{first}/{second}": _shared(getattr(splits, first), getattr(splits, second), near_duplicate)
@@ -24,21 +28,24 @@ def count_overlaps(splits: Splits, near_duplicate: float) -> dict[str, dict[str,
 
 @dataclass(frozen=True)
 class Leaks:
-    """Keys of the texts of one side that another side has, or nearly has."""
+    """Keys of the texts of one side that another side has, or nearly has, and its pairs that the other has turned."""
 
     queries: frozenset[int]
     documents: frozenset[int]
+    turned: PairKeys
 
 
 def without_leaks(data: Dataset, held_out: Dataset, near_duplicate: float) -> tuple[Dataset, int]:
     """`data` less all that `held_out` has too or nearly has, and how many judgements, negatives or rows that took.
 
     A query goes when its text does, or when none of its relevant documents is left; of other queries only the
-    judgements of shared documents go, and the negatives that are relevant in `held_out`.
+    judgements of shared documents go, those that `held_out` has the other way round, and the negatives that are
+    relevant in `held_out`.
     """
     leaks = Leaks(
         _leaking(_queries(data), _queries(held_out), near_duplicate),
         _leaking(_documents(data), _documents(held_out), near_duplicate),
+        reversed_pairs(data, held_out),
     )
     if isinstance(data, Scored):
         pairs = tuple(p for p in data.pairs if not {text_key(p.first), text_key(p.second)} & leaks.documents)
@@ -75,9 +82,11 @@ def _shared(first: Dataset, second: Dataset, near_duplicate: float) -> dict[str,
     for here, there in (queries, documents):
         fresh = [text for key, text in there.items() if key not in here]
         near += int((near_duplicates_between(fresh, list(here.values()), near_duplicate) >= 0).sum())
+    same_queries = queries[0].keys() & queries[1].keys()
+    turned = {query for query, _ in reversed_pairs(second, first)}
     same_pairs = len(_pairs(first) & _pairs(second)) if isinstance(first, Scored) and isinstance(second, Scored) else 0
     return {
-        "queries": len(queries[0].keys() & queries[1].keys()) + same_pairs,
+        "queries": len(same_queries | turned) + same_pairs,
         "documents": len(documents[0].keys() & documents[1].keys()),
         "near_duplicates": near,
     }
@@ -118,13 +127,21 @@ def _judgements(data: Retrieval) -> int:
 
 def _without_judgements(data: Retrieval, leaks: Leaks) -> Retrieval:
     """The data less leaking queries, and less judgements of leaking documents."""
-    qrels = {
-        query: {d: g for d, g in grades.items() if g < 1 or text_key(data.corpus[d]) not in leaks.documents}
-        for query, grades in data.qrels.items()
-    }
+    qrels = {query: _without_leaking(data, query, leaks) for query in data.qrels}
     bare = {query for query, grades in qrels.items() if not any(grade >= 1 for grade in grades.values())}
     leaking = {query for query, text in data.queries.items() if text_key(text) in leaks.queries}
     return _without_queries(replace(data, qrels=qrels), bare | leaking)
+
+
+def _without_leaking(data: Retrieval, query: str, leaks: Leaks) -> dict[str, int]:
+    """The judgements of a query that do not leak."""
+    asked = text_key(data.queries[query])
+    left = {}
+    for document, grade in data.qrels[query].items():
+        key = text_key(data.corpus[document])
+        if grade < 1 or not (key in leaks.documents or (asked, key) in leaks.turned):
+            left[document] = grade
+    return left
 
 
 def _without_queries(data: Retrieval, gone: set[str]) -> Retrieval:

@@ -16,8 +16,8 @@ from vectune.records import Dataset, Labelled, Retrieval, Scored
 class Space:
     """Texts of one role and the units that hold them: unit `units[i]` holds text `hubs[i]` (int64 [edges] both).
 
-    `texts` are the distinct normalised texts. In `name` "queries" an equal text is the stronger tie, in "documents" the
-    weaker.
+    `texts` are the distinct normalised texts. In `name` "documents" an equal text is a weaker tie than in "queries". In
+    "pairs" each text names a whole pair, the stronger tie too.
     """
 
     name: str
@@ -41,7 +41,10 @@ class Units:
 
 
 def units_of(data: Dataset) -> Units:
-    """The units of `data` in file order. A query's documents are those of grade 1 or more."""
+    """The units of `data` in file order. A query's documents are those of grade 1 or more.
+
+    Two queries of which each is relevant to the other, as duplicate questions are, hold one text in a space "pairs".
+    """
     if isinstance(data, Scored):
         both = [(pair.first, pair.second) for pair in data.pairs]
         names = tuple(f"{normal(first)}\n{normal(second)}" for first, second in both)
@@ -50,8 +53,9 @@ def units_of(data: Dataset) -> Units:
         texts = [(row.text,) for row in data.texts]
         return Units(tuple(normal(text) for (text,) in texts), (_space("queries", texts),))
     relevant = [[data.corpus[d] for d in relevant_ids(data, query)] for query in data.queries]
-    queries = _space("queries", [(text,) for text in data.queries.values()])
-    return Units(tuple(normal(text) for text in data.queries.values()), (queries, _space("documents", relevant)))
+    queries, documents = _space("queries", [(text,) for text in data.queries.values()]), _space("documents", relevant)
+    names = tuple(normal(text) for text in data.queries.values())
+    return Units(names, (queries, documents, _both_ways(queries, documents)))
 
 
 def relevant_ids(data: Retrieval, query: str) -> list[str]:
@@ -75,6 +79,25 @@ def only(data: Dataset, chosen: Iterable[int]) -> Dataset:
         negatives={query: data.negatives[query] for query in wanted if query in data.negatives},
         scores={query: data.scores[query] for query in wanted if query in data.scores},
     )
+
+
+def _both_ways(queries: Space, documents: Space) -> Space:
+    """The pairs that stand in the data in both orders, held by their two units.
+
+    The text that stands for a pair is one word, the numbers of its two texts, so that no other is nearly the same.
+    """
+    document_of = {text: hub for hub, text in enumerate(documents.texts)}
+    as_document = np.array([document_of.get(text, -1) for text in queries.texts], np.int64)
+    asked = as_document[queries.hubs]  # by unit, since each has one query
+    turnable = np.flatnonzero(asked[documents.units] >= 0)
+    units, relevant = documents.units[turnable].tolist(), documents.hubs[turnable].tolist()
+    known = {(int(asked[unit]), document) for unit, document in zip(units, relevant, strict=True)}
+    held: list[list[str]] = [[] for _ in queries.units]
+    for unit, document in zip(units, relevant, strict=True):
+        query = int(asked[unit])
+        if query != document and (document, query) in known:
+            held[unit].append(f"{min(query, document)}x{max(query, document)}")
+    return _space("pairs", held)
 
 
 def _space(name: str, texts_of_units: Sequence[Sequence[str]]) -> Space:

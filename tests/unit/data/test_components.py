@@ -42,6 +42,14 @@ def test_shared_queries_documents_and_near_duplicates_tie() -> None:
     assert roots_of(data) == [0, 0, 2, 2, 4, 4, 6]
 
 
+def test_a_pair_in_the_other_order_ties_as_strongly_as_a_query() -> None:
+    """Duplicate questions asked both ways stay together; a title that is asked for elsewhere ties nothing."""
+    data = retrieval([("one", "two"), ("a title", "its text"), ("what is in it", "a title"), ("two", "one")])
+    assert roots_of(data) == [0, 1, 2, 0]
+    _, ties = ties_of(data)
+    assert ties.weakness.tolist() == [0.0]
+
+
 def test_ties_chain_rows_that_share_nothing_directly() -> None:
     """a-b share a document and b-c another, so a, b and c stay together."""
     assert roots_of(scored([("a", "b"), ("b", "c"), ("x", "y"), ("c", "d")])) == [0, 0, 2, 0]

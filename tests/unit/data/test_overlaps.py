@@ -89,3 +89,23 @@ def test_labelled_texts_share_texts() -> None:
     assert shared == {"queries": 1, "documents": 0, "near_duplicates": 1}
     left, removed = without_leaks(train, test, 0.8)
     assert (len(left), removed) == (1, 2)
+
+
+def test_pairs_the_other_way_round_are_shared_and_go() -> None:
+    """The query that test asks for as a document loses that judgement; a title that test asks for is no leak."""
+    pairs = [("one", "two"), ("one", "three"), ("four", "five"), ("about a title", "a title"), ("six", "seven")]
+    train = retrieval(pairs)
+    test = retrieval([("Two", "One"), ("five", "four"), ("a title", "its own text")])
+    overlaps = count_overlaps(Splits(train, retrieval([]), test), 0.8)["train/test"]
+    assert overlaps == {"queries": 2, "documents": 0, "near_duplicates": 0}
+    left, removed = without_leaks(train, test, 0.8)
+    assert isinstance(left, Retrieval)
+    assert [left.corpus[d] for grades in left.qrels.values() for d in grades] == ["three", "a title", "seven"]
+    assert (list(left.queries.values()), removed) == (["one", "about a title", "six"], 2)
+    assert not any(count_overlaps(Splits(left, retrieval([]), test), 0.8)["train/test"].values())
+
+
+def test_a_query_that_is_shared_and_turned_counts_once() -> None:
+    """The count is one of queries, not of reasons."""
+    train, test = retrieval([("one", "two"), ("two", "else")]), retrieval([("two", "one")])
+    assert count_overlaps(Splits(train, retrieval([]), test), 0.8)["train/test"]["queries"] == 1

@@ -12,6 +12,7 @@ from vectune.config import DataConfig, SplitConfig
 from vectune.data.check import load_checked
 from vectune.data.normal import normal
 from vectune.data.read import open_source
+from vectune.data.reversals import reversed_pairs
 from vectune.data.split import audit_splits, carve_dev, split_dataset
 from vectune.data.units import only
 from vectune.errors import DataError
@@ -157,6 +158,17 @@ def test_near_duplicates_hold_rows_together() -> None:
     copies = [(query + " please", f"reply{i} two{i}") for i, (query, _) in enumerate(originals)]
     sides = sides_of(retrieval(originals + copies))
     assert all(sides[query] == sides[query + " please"] for query, _ in originals)
+
+
+def test_no_pair_of_test_was_trained_on_in_either_order() -> None:
+    """Two hundred duplicate questions, each asked both ways: both orders are on one side, and no giant arises."""
+    pairs = [(f"question{i} asked{i}", f"query{i} posed{i}") for i in range(200)]
+    result = split_dataset(retrieval([*pairs, *((b, a) for a, b in pairs)]), CONFIG, 0.8)
+    assert (result.certificate.components, result.certificate.giant) == (200, None)
+    assert result.certificate.clean
+    splits = result.splits
+    for first, second in ((splits.train, splits.test), (splits.train, splits.dev), (splits.dev, splits.test)):
+        assert reversed_pairs(second, first) == frozenset()
 
 
 def test_wrong_negatives_leave_train_and_are_counted() -> None:

@@ -13,11 +13,19 @@ def test_queries_are_units_that_hold_their_text_and_relevant_documents() -> None
         {"a": {"x": 1}, "b": {"y": 2, "z": 0}, "c": {}},
     )
     units = units_of(data)
-    queries, documents = units.spaces
+    queries, documents, pairs = units.spaces
     assert units.names == ("one", "two", "one")
     assert (queries.units.tolist(), queries.hubs.tolist(), queries.texts) == ([0, 1, 2], [0, 1, 0], ("one", "two"))
     assert (documents.units.tolist(), documents.hubs.tolist(), documents.texts) == ([0, 1], [0, 0], ("doc",))
+    assert (pairs.units.tolist(), pairs.texts) == ([], ())
     assert relevant_ids(data, "b") == ["y"]
+
+
+def test_a_pair_in_both_orders_is_one_text_of_two_units() -> None:
+    """Whose query is whose document, whatever its writing; a query that is a document of strangers ties nothing."""
+    data = retrieval([("one", "two"), ("Two", "ONE"), ("three", "two"), ("four", "three"), ("five", "five")])
+    *_, pairs = units_of(data).spaces
+    assert (pairs.units.tolist(), pairs.hubs.tolist(), len(pairs.texts)) == ([0, 1], [0, 0], 1)
 
 
 def test_both_sentences_of_a_scored_pair_stand_in_one_space() -> None:
