@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,20 @@ _GRADE_NAMES = ("score", "label", "relevance", "rel", "grade")
 
 @dataclass(frozen=True)
 class IdSource:
-    """What an id-based source holds: its splits (or "all"), what was left out, and what to tell the user."""
+    """What an id-based source holds: its splits (or "all"), what was left out, and what to tell the user.
+
+    `dropped` was left out of what all splits share, the texts of a folder; `own_dropped` of what a split has alone.
+    """
 
     splits: dict[str, Retrieval]
     dropped: tuple[Dropped, ...]
     said: tuple[str, ...]
+    own_dropped: Mapping[str, tuple[Dropped, ...]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> tuple[Dropped, ...]:
+        """All that was left out, what the splits share first."""
+        return (*self.dropped, *chain.from_iterable(self.own_dropped.values()))
 
 
 @dataclass(frozen=True)
@@ -226,13 +236,16 @@ def read_folder(folder: Path, names: Mapping[str, str], max_chars: int) -> IdSou
     dropped: list[Dropped] = []
     corpus = _read_texts(parts.corpus, "document", dropped, max_chars)
     queries = _read_texts(parts.queries, "query", dropped, max_chars)
-    splits = {}
+    splits: dict[str, Retrieval] = {}
+    own: dict[str, tuple[Dropped, ...]] = {}
     for split, files in parts.judgements.items():
-        judgements = _Judgements(queries, corpus, dropped)
+        bad: list[Dropped] = []
+        judgements = _Judgements(queries, corpus, bad)
         for file in files:
-            _read_judgements(Path(file), judgements, dropped, max_chars)
+            _read_judgements(Path(file), judgements, bad, max_chars)
         splits[split] = judgements.retrieval(" and ".join(files))
-    return IdSource(splits, tuple(dropped), (*parts.said, *_said(splits, len(queries), len(corpus))))
+        own[split] = tuple(bad)
+    return IdSource(splits, tuple(dropped), (*parts.said, *_said(splits, len(queries), len(corpus))), own)
 
 
 def _said(splits: Mapping[str, Retrieval], queries: int, corpus: int) -> tuple[str, ...]:
@@ -244,10 +257,11 @@ def _said(splits: Mapping[str, Retrieval], queries: int, corpus: int) -> tuple[s
 
 def read_llamaindex(files: Mapping[str, tuple[str, ...]], max_chars: int) -> IdSource:
     """LlamaIndex documents with `queries`, `corpus` and `relevant_docs`, one a split."""
-    dropped: list[Dropped] = []
     splits: dict[str, Retrieval] = {}
+    own: dict[str, tuple[Dropped, ...]] = {}
     said: tuple[str, ...] = ()
     for split, (file, *_) in files.items():
+        dropped: list[Dropped] = []
         document = read_document(Path(file))
         if not is_id_document(document):
             raise DataError(f"{file} has no queries, corpus and relevant_docs", hint="give all splits the same format")
@@ -262,5 +276,6 @@ def read_llamaindex(files: Mapping[str, tuple[str, ...]], max_chars: int) -> IdS
             for name in relevant if isinstance(relevant, list) else [relevant]:
                 judgements.add(row, query, str(name), 1, f"relevant_docs: {query}")
         splits[split] = judgements.retrieval(file)
+        own[split] = tuple(dropped)
         said += _said({split: splits[split]}, len(queries), len(corpus))
-    return IdSource(splits, tuple(dropped), said)
+    return IdSource(splits, (), said, own)

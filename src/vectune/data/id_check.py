@@ -41,7 +41,7 @@ def examine_ids(
 ) -> ExaminedIds:
     """Check the splits of `found` together. A row, here, is a judgement; what could not be read counts as one too."""
     bad = BadLines()
-    for drop in found.dropped:
+    for drop in found.left_out:
         bad.add(drop)
     whole = union(found.splits)
     queries, documents = equal_texts(whole.queries), equal_texts(whole.corpus)
@@ -70,16 +70,16 @@ def examine_ids(
     lines = read + bad.reasons.total() + len(whole.queries) + len(whole.corpus)
     refusal = bad.refusal(source, lines, config.max_bad) or too_few(report)
     gone = [_gone(whole.queries, queries, "query"), _gone(whole.corpus, documents, "document")]
-    return ExaminedIds(splits, (*found.dropped, *gone[0], *gone[1]), report, refusal)
+    return ExaminedIds(splits, (*found.left_out, *gone[0], *gone[1]), report, refusal)
 
 
 def one_split(found: IdSource, split: str) -> IdSource:
-    """The source as if it had this split alone; "all" joins all splits."""
+    """The source as if it had this split alone, less what was left out of others; "all" joins all splits."""
     if split == "all":
         return replace(found, splits={"all": union(found.splits)})
     if split not in found.splits:
         raise UsageError(f"there is no split named {split}", hint=f"name one of {', '.join(found.splits)}")
-    return replace(found, splits={split: found.splits[split]})
+    return replace(found, splits={split: found.splits[split]}, own_dropped={split: found.own_dropped.get(split, ())})
 
 
 def _judgements(part: Retrieval) -> int:

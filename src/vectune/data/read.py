@@ -171,13 +171,14 @@ def _id_rows(source: Source, config: DataConfig, split: str) -> RowStream:
     """An id-based source as rows: each query with its relevant documents."""
     found = read_retrieval(source, config)
     assert found is not None  # the caller looked at the format
-    wanted = found.splits.values() if split == ALL else [found.splits[split]]
+    wanted = tuple(found.splits) if split == ALL else (split,)
     columns = {"anchor": ("queries",), "positive": ("corpus",)}
 
     def items() -> Iterator[Row | Dropped]:
         yield from found.dropped
-        for retrieval in wanted:
-            yield from disassemble(retrieval)
+        for name in wanted:
+            yield from found.own_dropped.get(name, ())
+            yield from disassemble(found.splits[name])
 
     return RowStream(Roles(Kind.PAIRS, source.format, columns, None, found.said), items, source.path)
 
@@ -185,8 +186,8 @@ def _id_rows(source: Source, config: DataConfig, split: str) -> RowStream:
 def read_retrieval(source: Source, config: DataConfig) -> IdSource | None:
     """Queries, corpus and judgements of a BEIR folder, Vertex folder or LlamaIndex document; None for other sources.
 
-    The splits share one corpus in a folder. Lines that can't be used, and judgements of unknown ids, are in `dropped`
-    with their file's name in the content.
+    The splits share one corpus in a folder. Lines that can't be used, and judgements of unknown ids, are in
+    `left_out` with their file's name in the content.
     """
     if source.format == "beir":
         return beir.read_folder(Path(source.path), SPLIT_NAMES, config.max_chars)

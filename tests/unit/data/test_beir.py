@@ -59,7 +59,7 @@ def test_splits_share_the_corpus_and_have_their_own_queries(tmp_path: Path) -> N
     }
     assert (train.queries, train.qrels) == ({"q1": "reset?"}, {"q1": {"d1": 1}})
     assert (test.queries, test.qrels) == ({"q2": "error 12?"}, {"q2": {"d2": 3, "d3": 0}})
-    assert found.dropped == ()
+    assert found.left_out == ()
     assert any(said.startswith("1 queries have no judgement") for said in found.said)
 
 
@@ -79,7 +79,7 @@ def test_judgements_come_with_and_without_header_and_grade(tmp_path: Path, table
     """Headers in any order, none, no grade, TREC's four columns: all give the same judgements."""
     found = _read(_folder(tmp_path, {"labels.tsv": table}))
     assert found.splits["all"].qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}}
-    assert found.dropped == ()
+    assert found.left_out == ()
 
 
 def test_vertex_names_are_splits(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_bad_lines_are_dropped_with_file_and_line(tmp_path: Path) -> None:
     judged = ["q1 d1 1", "q9 d1 1", "q1 d9 1", "q2 d2 high", "q2", "q1 d1 2", "q2 d2 1", "q3 d3 -1"]
     table = "\n".join(["query-id corpus-id score", *judged])
     found = _read(_folder(tmp_path, {"qrels/test.tsv": table}, corpus, queries))
-    assert [(drop.row, drop.reason, drop.content.split(":")[0]) for drop in found.dropped] == [
+    assert [(drop.row, drop.reason, drop.content.split(":")[0]) for drop in found.left_out] == [
         (4, "broken json", "corpus.jsonl"),
         (5, "id twice", "corpus.jsonl"),
         (6, "missing id", "corpus.jsonl"),
@@ -150,7 +150,7 @@ def test_llamaindex_document_is_read_by_id(tmp_path: Path) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     found = _read(path)
     assert found.splits["all"].qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}}
-    reasons = [drop.reason for drop in found.dropped]
+    reasons = [drop.reason for drop in found.left_out]
     assert reasons == ["empty document", "missing query", "unknown document id", "unknown query id"]
 
 
@@ -170,6 +170,19 @@ def test_a_readme_beside_the_labels_is_no_judgement(tmp_path: Path) -> None:
     for labels in ("labels.tsv", "labels.txt"):
         tables = {labels: "q1\td1\nq2\td2\n", "README.txt": "About this data\n", "LICENSE.txt": "Free\n"}
         found = _read(_folder(tmp_path / labels, tables))
-        assert found.dropped == ()
+        assert found.left_out == ()
         assert found.splits["all"].qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}}
         assert "README.txt" in found.said[0]
+
+
+def test_bad_judgements_belong_to_their_split(tmp_path: Path) -> None:
+    """Texts are shared by all splits, judgements are not; a split read alone gives its own drops only."""
+    tables = {"qrels/train.tsv": "q1\td1\nq9\td1\n", "qrels/test.tsv": "q2\td2\nq3\td1\n"}
+    folder = _folder(tmp_path, tables, [*CORPUS, {"_id": "d4", "text": " "}])
+    found = _read(folder)
+    assert [drop.reason for drop in found.dropped] == ["empty document"]
+    assert {name: [drop.reason for drop in own] for name, own in found.own_dropped.items()} == {
+        "train": ["unknown query id"],
+        "test": [],
+    }
+    assert [drop.reason for drop in read(folder, "test")[1]] == ["empty document"]

@@ -70,3 +70,16 @@ def test_lost_negatives_are_told() -> None:
     found = look(splits={"all": data})
     assert found.splits["all"].negatives == {"q": ("d3",)}
     assert "negative_is_positive" in [finding.code for finding in found.report.findings]
+
+
+def test_bad_judgements_of_a_split_count_against_it_alone() -> None:
+    """What is wrong with train says nothing of test; bad texts are shared and count against both."""
+    shared, own = Dropped(1, "empty document", "d9"), Dropped(7, "unknown query id", "q9")
+    source = IdSource({"train": TRAIN, "test": TEST}, (shared,), (), {"train": (own, own), "test": ()})
+    assert one_split(source, "train").left_out == (shared, own, own)
+    assert one_split(source, "test").left_out == (shared,)
+    assert one_split(source, "all").left_out == source.left_out == (shared, own, own)
+    limits, config = Limits(), DataConfig(max_bad=0.2)
+    assert examine_ids(one_split(source, "train"), "x", "beir", config, limits).refusal is not None
+    report = examine_ids(one_split(source, "test"), "x", "beir", config, limits).report
+    assert report.dropped == {"empty document": 1}

@@ -264,4 +264,4 @@ def test_real_folders_are_read(name: str, corpus: int, queries: tuple[int, int, 
     assert found is not None
     assert tuple(len(split.queries) for split in found.splits.values()) == queries
     assert {len(split.corpus) for split in found.splits.values()} == {corpus}
-    assert found.dropped == ()
+    assert found.left_out == ()
