@@ -19,7 +19,7 @@ from vectune.data.disjoint_sets import DisjointSets
 from vectune.data.minhash import Signatures, clearly_apart, rows_per_band, signatures
 from vectune.data.normal import normal
 from vectune.data.pair_store import PairStore
-from vectune.data.word_hashes import word_pairs
+from vectune.data.word_hashes import in_parts, word_pairs
 
 _BLOCK = 4096
 _MOST_COMPARED = 1_000_000
@@ -88,11 +88,12 @@ class NearDuplicates:
         self._store.close()
 
     def add(self, texts: Sequence[str]) -> None:
-        """Add a block of normalised texts (a few thousand at once is fastest)."""
-        pairs = word_pairs(texts)
-        self._store.add(pairs)
-        self._signatures.append(signatures(pairs, self._rows))
-        self._words.append(pairs.words)
+        """Add a block of normalised texts (a few thousand at once is fastest; long ones are hashed part by part)."""
+        for part in in_parts(texts):
+            pairs = word_pairs(part)
+            self._store.add(pairs)
+            self._signatures.append(signatures(pairs, self._rows))
+            self._words.append(pairs.words)
 
     def words(self) -> NDArray[np.int64]:
         """Words of each text: int64 [n]."""

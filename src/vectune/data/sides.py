@@ -12,6 +12,7 @@ from vectune.data.languages import SHORTEST
 from vectune.data.near_duplicates import Links, NearDuplicates
 from vectune.data.normal import normal, text_key
 from vectune.data.text_sample import TextSample
+from vectune.data.word_hashes import in_parts
 
 _TOKEN_SAMPLE = 2_000
 _LANGUAGE_SAMPLE = 1_000
@@ -38,7 +39,8 @@ class Side:
         keys = np.fromiter(map(text_key, texts), np.uint64, len(texts))
         self._keys.append(keys)
         self._owners.append(np.array(owners, np.int64))
-        self._near.add([normal(text) for text in texts])
+        for part in in_parts(texts):
+            self._near.add([normal(text) for text in part])
         self.sample.add(texts, keys)
         self._languages.add(texts, keys)
         return keys

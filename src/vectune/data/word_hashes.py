@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+CHARACTERS_AT_ONCE = 4_000_000
 SEPARATOR, IN_WORD, ALONE = 0, 1, 2
 _SENTENCE_MARKS = frozenset(".,;:!?¡¿\"'`´‘’“”„«»‹›()[]{}…。、，；：！？「」『』（）【】《》〈〉")
 _KNOWN = 0x40000
@@ -31,6 +33,14 @@ class WordPairs:
     hashes: NDArray[np.int32]
     starts: NDArray[np.int64]
     words: NDArray[np.int64]
+
+
+def in_parts(texts: Sequence[str], characters: int = CHARACTERS_AT_ONCE) -> Iterator[Sequence[str]]:
+    """The texts in runs of about so many characters, a longer text by itself: hashing takes about 40 bytes for each."""
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    cuts = np.flatnonzero(np.diff(ends // characters)) + 1
+    for begin, end in pairwise((0, *cuts.tolist(), len(texts))):
+        yield texts[begin:end]
 
 
 def word_pairs(texts: Sequence[str]) -> WordPairs:

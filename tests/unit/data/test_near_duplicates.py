@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,34 @@ def test_streaming_in_blocks_and_on_disk_gives_the_same_links(tmp_path: Path) ->
         found.append(sorted(zip(links.left.tolist(), links.right.tolist(), links.jaccard.tolist(), strict=True)))
     assert found[0] == found[1]
     assert len(found[0]) >= 98
+
+
+def test_long_texts_are_hashed_in_parts_with_the_same_result() -> None:
+    """A block of 8 million characters gives what its texts give one by one."""
+    base = sentence(random.Random(5), 100_000)
+    texts = [f"{i} {base}" for i in range(16)]
+    found = []
+    for block in (16, 1):
+        with NearDuplicates(0.8) as index:
+            for begin in range(0, len(texts), block):
+                index.add(texts[begin : begin + block])
+            links = index.links()
+            found.append((links.left.tolist(), links.right.tolist(), links.jaccard.tolist(), index.words().tolist()))
+    assert found[0] == found[1]
+    assert found[0][1] == list(range(1, 16))
+
+
+def test_memory_for_a_block_follows_no_length_of_its_texts() -> None:
+    """Twice as many long texts at once take little more than once as many."""
+    text = sentence(random.Random(6), 100_000)
+    peaks = []
+    for count in (10, 20):
+        with NearDuplicates(0.8) as index:
+            tracemalloc.start()
+            index.add([text] * count)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
 
 
 def test_links_can_be_kept_to_some_of_the_texts() -> None:

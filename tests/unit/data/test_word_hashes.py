@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.data.word_pair_oracle import pairs_of
-from vectune.data.word_hashes import WordPairs, word_pairs
+from vectune.data.word_hashes import WordPairs, in_parts, word_pairs
 
 PLAIN = st.lists(
     st.lists(st.sampled_from(["ab", "cd", "ef", "gh", "ij", "a", "b", "abcd"]), max_size=8).map(" ".join), max_size=6
@@ -73,6 +73,14 @@ def test_no_texts_give_empty_arrays() -> None:
     """An empty block is no special case for callers."""
     pairs = word_pairs([])
     assert (len(pairs.hashes), pairs.starts.tolist(), len(pairs.words)) == (0, [0], 0)
+
+
+@given(st.lists(st.integers(0, 9).map("x".__mul__), max_size=12), st.integers(1, 20))
+def test_parts_are_the_texts_in_order_and_bounded(texts: list[str], characters: int) -> None:
+    """Nothing is lost, and a part holds less than the bound but for the text it begins with."""
+    parts = list(in_parts(texts, characters))
+    assert [text for part in parts for text in part] == texts
+    assert all(sum(map(len, part[1:])) < characters for part in parts)
 
 
 def test_lone_surrogates_and_high_planes_are_hashed() -> None:
