@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -66,7 +67,7 @@ def is_folder(folder: Path) -> bool:
 
 
 def layout(folder: Path, names: Mapping[str, str]) -> Layout:
-    """The parts of a folder: qrels/SPLIT.tsv (BEIR), or labels.tsv, SPLIT_labels.tsv (Vertex)."""
+    """The parts of a folder: qrels/SPLIT.tsv (BEIR), qrels.SPLIT.tsv, or labels.tsv, SPLIT_labels.tsv (Vertex)."""
     corpus, queries = _one_of(folder, "corpus"), _one_of(folder, "queries")
     if corpus is None or queries is None:
         raise DataError(f"{folder} lacks corpus.jsonl or queries.jsonl", hint="a BEIR folder has both")
@@ -75,7 +76,7 @@ def layout(folder: Path, names: Mapping[str, str]) -> Layout:
     found: dict[str, tuple[str, ...]] = {}
     others = []
     for file in tables:
-        words = file.name.lower().split(".", 1)[0].replace("-", "_").split("_")
+        words = re.split(r"[-_.]", file.name.lower())
         split = next((names[word] for word in words if word in names), None)
         if split is not None and split not in found:
             found[split] = (str(file),)

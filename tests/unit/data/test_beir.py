@@ -90,6 +90,14 @@ def test_vertex_names_are_splits(tmp_path: Path) -> None:
     assert any("notes.tsv" in said for said in _read(tmp_path).said)
 
 
+@pytest.mark.parametrize("form", ["qrels.{}.tsv", "qrels-{}.v2.tsv", "{}.qrels", "qrels/{}.txt"])
+def test_a_split_is_named_anywhere_in_the_name_of_its_judgements(tmp_path: Path, form: str) -> None:
+    """TREC and MS MARCO write qrels.train.tsv: the two are official splits, and are not joined."""
+    tables = {form.format("train"): "q1\td1\n", form.format("test"): "q2\td2\n"}
+    found = _read(_folder(tmp_path, tables))
+    assert {name: list(split.queries) for name, split in found.splits.items()} == {"train": ["q1"], "test": ["q2"]}
+
+
 def test_bad_lines_are_dropped_with_file_and_line(tmp_path: Path) -> None:
     """Texts and judgements that can't be used are collected, and the rest is read."""
     corpus = [*CORPUS, b"broken", {"_id": "d1", "text": "again"}, {"text": "no id"}, {"_id": 9, "text": " "}, {"id": 5}]
