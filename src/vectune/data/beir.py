@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from vectune.data import reasons
 from vectune.data.formats import (
@@ -257,26 +257,46 @@ def _said(splits: Mapping[str, Retrieval], queries: int, corpus: int) -> tuple[s
 
 
 def read_llamaindex(files: Mapping[str, tuple[str, ...]], max_chars: int) -> IdSource:
-    """LlamaIndex documents with `queries`, `corpus` and `relevant_docs`, one a split."""
+    """LlamaIndex documents with `queries`, `corpus` and `relevant_docs`: one a split, or several that make one up."""
     splits: dict[str, Retrieval] = {}
     own: dict[str, tuple[Dropped, ...]] = {}
     said: tuple[str, ...] = ()
-    for split, (file, *_) in files.items():
+    for split, names in files.items():
         dropped: list[Dropped] = []
-        document = read_document(Path(file))
-        if not is_id_document(document):
-            raise DataError(f"{file} has no queries, corpus and relevant_docs", hint="give all splits the same format")
-        texts = {}
-        for role, part in (("document", "corpus"), ("query", "queries")):
-            texts[role] = _Texts(role, dropped, max_chars)
-            for row, (identity, text) in enumerate(document[part].items(), 1):
-                texts[role].add(row, identity, text, part)
-        queries, corpus = texts["query"].texts, texts["document"].texts
+        documents = [_id_document(name) for name in names]
+        corpus = _texts_of(documents, "corpus", "document", dropped, max_chars)
+        queries = _texts_of(documents, "queries", "query", dropped, max_chars)
         judgements = _Judgements(queries, corpus, dropped)
-        for row, (query, relevant) in enumerate(document["relevant_docs"].items(), 1):
-            for name in relevant if isinstance(relevant, list) else [relevant]:
-                judgements.add(row, query, str(name), 1, f"relevant_docs: {query}")
-        splits[split] = judgements.retrieval(file)
+        for row, query, document in _relevant(documents):
+            judgements.add(row, query, document, 1, f"relevant_docs: {query}")
+        splits[split] = judgements.retrieval(names[0])
         own[split] = tuple(dropped)
         said += _said({split: splits[split]}, len(queries), len(corpus))
     return IdSource(splits, (), said, own)
+
+
+def _id_document(file: str) -> dict[str, dict[str, Any]]:
+    document = read_document(Path(file))
+    if not is_id_document(document):
+        raise DataError(f"{file} has no queries, corpus and relevant_docs", hint="give all splits the same format")
+    return cast(dict[str, dict[str, Any]], document)
+
+
+def _texts_of(
+    documents: Sequence[Mapping[str, Mapping[str, Any]]], part: str, role: str, dropped: list[Dropped], max_chars: int
+) -> dict[str, str]:
+    """The texts of one part of all documents, numbered on; one that several documents have is no repeat."""
+    texts = _Texts(role, dropped, max_chars)
+    named = [item for document in documents for item in document[part].items()]
+    for row, (identity, text) in enumerate(named, 1):
+        if identity not in texts.texts or texts.texts[identity] != text:
+            texts.add(row, identity, text, part)
+    return texts.texts
+
+
+def _relevant(documents: Sequence[Mapping[str, Mapping[str, Any]]]) -> Iterator[tuple[int, str, str]]:
+    """Query and relevant document, each with the number of its entry, counted on over all documents."""
+    entries = [entry for document in documents for entry in document["relevant_docs"].items()]
+    for row, (query, relevant) in enumerate(entries, 1):
+        for name in relevant if isinstance(relevant, list) else [relevant]:
+            yield row, query, str(name)

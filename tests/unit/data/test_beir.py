@@ -173,6 +173,20 @@ def test_llamaindex_documents_can_be_splits(tmp_path: Path) -> None:
         _read(tmp_path)
 
 
+def test_shards_of_llamaindex_documents_are_one_split(tmp_path: Path) -> None:
+    """All shards are read and numbered on; a text that two repeat is one, and another under its id is dropped."""
+    shards = [
+        {"queries": {"q1": "a?"}, "corpus": {"d1": "b", "d2": "c"}, "relevant_docs": {"q1": ["d1"]}},
+        {"queries": {"q2": "d?", "q1": "e?"}, "corpus": {"d2": "c", "d3": "f"}, "relevant_docs": {"q2": ["d2", "d9"]}},
+    ]
+    for i, document in enumerate(shards):
+        (tmp_path / f"train-0000{i}-of-00002.json").write_text(json.dumps(document), encoding="utf-8")
+    found = _read(tmp_path)
+    assert found.splits["train"].qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}}
+    assert found.splits["train"].corpus == {"d1": "b", "d2": "c", "d3": "f"}
+    assert [(drop.row, drop.reason) for drop in found.left_out] == [(3, "id twice"), (2, "unknown document id")]
+
+
 def test_a_readme_beside_the_labels_is_no_judgement(tmp_path: Path) -> None:
     """Prose in README.txt is left alone and named; labels.txt is read like labels.tsv."""
     for labels in ("labels.tsv", "labels.txt"):
