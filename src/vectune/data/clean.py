@@ -12,7 +12,7 @@ from uuid import uuid4
 import orjson
 
 from vectune.data.row_decisions import columns_of
-from vectune.records import Dropped, Retrieval, Row
+from vectune.records import Dropped, Kind, Retrieval, Row
 from vectune.store.atomic import folder_aside, refuse_occupied, storage_error
 
 CLEAN, DROPPED, SUMMARY = "clean.jsonl", "dropped.jsonl", "summary.json"
@@ -45,14 +45,14 @@ def results_folder(out: Path) -> Iterator[Path]:
         raise storage_error(out, error) from error
 
 
-def write_outcomes(folder: Path, outcomes: Iterable[Row | Dropped]) -> None:
-    """Stream rows to clean.jsonl and what was left out to dropped.jsonl."""
+def write_outcomes(folder: Path, outcomes: Iterable[Row | Dropped], kind: Kind) -> None:
+    """Stream rows, all of one kind, to clean.jsonl and what was left out to dropped.jsonl."""
     with _writing(folder / CLEAN) as clean, _writing(folder / DROPPED) as dropped:
         for item in outcomes:
             if isinstance(item, Dropped):
                 dropped.write(_line(item))
             else:
-                clean.write(orjson.dumps(columns_of(item)) + b"\n")
+                clean.write(orjson.dumps(columns_of(item, kind)) + b"\n")
 
 
 def write_dropped(folder: Path, items: Iterable[Row | Dropped]) -> None:

@@ -93,15 +93,21 @@ def _without(pair: Pair, lost: frozenset[int]) -> Pair:
     return replace(pair, negatives=negatives, scores=scores)
 
 
-def columns_of(row: Row) -> dict[str, Any]:
-    """The row as named columns, the way clean data is written."""
+def columns_of(row: Row, kind: Kind | None = None) -> dict[str, Any]:
+    """The row as named columns, the way clean data is written.
+
+    A single text is a string, but for the negative of `kind` pairs, which would be read as a triplet's then.
+    """
     if isinstance(row, ScoredPair):
         return {"sentence1": row.first, "sentence2": row.second, "score": row.score}
     if isinstance(row, LabelledText):
         return {"text": row.text, "label": row.label}
     sides = {"anchor": (row.anchor,), "positive": row.positives, "negative": row.negatives}
+    listed = ("negative",) if kind is Kind.PAIRS else ()
     named: dict[str, Any] = {
-        name: texts[0] if len(texts) == 1 else list(texts) for name, texts in sides.items() if texts
+        name: texts[0] if len(texts) == 1 and name not in listed else list(texts)
+        for name, texts in sides.items()
+        if texts
     }
     if row.scores:
         count = len(row.positives)

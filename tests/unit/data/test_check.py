@@ -53,6 +53,19 @@ def test_a_file_is_checked_and_its_clean_rows_read_back_the_same(tmp_path: Path)
     assert [len(grades) for grades in first.qrels.values()] == [len(grades) for grades in second.qrels.values()]
 
 
+def test_lists_of_one_negative_are_read_back_as_pairs(tmp_path: Path) -> None:
+    """Clean data is of the kind that was checked: it is judged as retrieval, and not by triplets."""
+    listed: list[dict[str, object]] = [
+        {"query": row["query"], "pos": [row["answer"]], "neg": ["buy a horse"]} for row in PAIRS[:2]
+    ]
+    out = tmp_path / "out"
+    check(open_source(write(tmp_path / "lists.jsonl", listed), CONFIG), CONFIG, out=out)
+    assert check(open_source(str(out / "clean.jsonl"), CONFIG), CONFIG).kind is Kind.PAIRS
+    plain: list[dict[str, object]] = [{**row, "negative": "buy a horse"} for row in PAIRS[:2]]
+    check(open_source(write(tmp_path / "triplets.jsonl", plain), CONFIG), CONFIG, out=out)
+    assert check(open_source(str(out / "clean.jsonl"), CONFIG), CONFIG).kind is Kind.TRIPLETS
+
+
 def test_streaming_and_in_memory_say_the_same(tmp_path: Path) -> None:
     """Both faces of the check share their decisions."""
     source = open_source(write(tmp_path / "pairs.jsonl", PAIRS, broken=1), CONFIG)
