@@ -169,6 +169,7 @@ def _split() -> dict[str, Any]:
         "shares": [0.7, 0.1, 0.2],
         "components": 1873,
         "giant": None,
+        "uncompared": {},
         "removed": 0,
         "clean": True,
         "notes": ["The largest component holds 1.2 % of the rows."],

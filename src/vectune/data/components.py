@@ -80,7 +80,7 @@ class Linked:
             for later in range(1, int(side.max(initial=0)) + 1):
                 here, there = _on_side(space, side == later), _on_side(space, side < later)
                 texts, others = np.flatnonzero(here >= 0), np.flatnonzero(there >= 0)
-                match = index.matches(texts, others)
+                match = index.matches(texts, others).found
                 near = match >= 0
                 left, right = here[texts[near]], there[match[near]]
                 found = found.plus(Ties(left, right, np.full(len(left), _NEAR)))

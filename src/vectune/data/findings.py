@@ -15,9 +15,10 @@ class Finding:
     """One thing about the data that its owner should know.
 
     `code` is stable: unreadable, duplicate_rows, contradicting_scores, contradicting_labels, negative_is_positive,
-    near_duplicate_queries, near_duplicate_documents, near_duplicate_texts, same_text_two_ids, single_text_labels,
-    only_label, no_relevant_document, truncated_queries, truncated_documents, truncated_texts. `count` says how often,
-    `examples` are row numbers of the source (empty where the source has none).
+    near_duplicate_queries, near_duplicate_documents, near_duplicate_texts, uncompared_queries, uncompared_documents,
+    uncompared_texts, same_text_two_ids, single_text_labels, only_label, no_relevant_document, truncated_queries,
+    truncated_documents, truncated_texts. `count` says how often, `examples` are row numbers of the source (empty where
+    the source has none).
     """
 
     code: str

@@ -15,7 +15,7 @@ from vectune.data.languages import language_shares
 from vectune.data.profile import Limits, Profile, lengths_of, truncated_shares
 from vectune.data.read import IdSource
 from vectune.data.report import CheckReport, too_few
-from vectune.data.row_findings import near_duplicate_finding, truncation_findings
+from vectune.data.row_findings import near_duplicate_findings, truncation_findings
 from vectune.data.sides import Side, language_sample
 from vectune.data.twins import equal_texts, merge_twins, union
 from vectune.errors import DataError, UsageError
@@ -123,7 +123,7 @@ def _look_at_texts(
     whole = union(splits)
     languages = language_sample()
     sides = {name: Side(name, config.near_duplicate, languages) for name in ("query", "document")}
-    findings = []
+    findings: list[Finding] = []
     try:
         for side, texts in zip(sides.values(), (whole.queries, whole.corpus), strict=True):
             listed = list(texts.values())
@@ -133,12 +133,11 @@ def _look_at_texts(
                 if progress is not None:
                     progress.advance(len(block))
             unnumbered = np.zeros(len(listed), np.int64)
-            findings.append(near_duplicate_finding(side.name, side.near_duplicates(unnumbered == 0), unnumbered))
+            findings += near_duplicate_findings(side.name, side.near_duplicates(unnumbered == 0), unnumbered)
     finally:
         for side in sides.values():
             side.close()
     truncated = truncated_shares({name: side.sample.texts() for name, side in sides.items()}, limits)
     lengths = {name: lengths_of(side.words()) for name, side in sides.items()}
-    found = [finding for finding in findings if finding is not None]
-    found += truncation_findings(truncated, limits)
-    return Profile(lengths, language_shares(languages.texts()), truncated), found
+    findings += truncation_findings(truncated, limits)
+    return Profile(lengths, language_shares(languages.texts()), truncated), findings

@@ -3,7 +3,8 @@
 The similarity of two texts is the Jaccard index of their sets of word pairs (neighbouring words of the normalised text,
 with a mark before the first and after the last). Candidates share a band of their MinHash signatures; every candidate
 is then compared exactly, so no pair below the threshold is ever given. Of pairs just at a threshold of 0.8, 99.98 % are
-candidates. Buckets of thousands of unlike texts are not searched to the end: there more pairs can be missed.
+candidates. Buckets of thousands of unlike texts, as templates make them, are not searched to the end: there more pairs
+can be missed, and the number of such texts is given.
 """
 
 from __future__ import annotations
@@ -31,15 +32,26 @@ _TEXTS_AT_ONCE = 20_000
 class Links:
     """Pairs of near-duplicates, left[i] < right[i], and their Jaccard: int64, int64 and float64 [links].
 
-    They form a forest: every text of a cluster is reached, but not every pair of it is listed.
+    They form a forest: every text of a cluster is reached, but not every pair of it is listed. `unfinished` texts were
+    not compared with all that look like them, since too many do.
     """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     jaccard: NDArray[np.float64]
+    unfinished: int = 0
 
     def __len__(self) -> int:
         return len(self.left)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """A near-duplicate of each text asked about, by its number, or -1: int64 [n]. Of `unfinished` texts none was found,
+    and not all that look like them were compared."""
+
+    found: NDArray[np.int64]
+    unfinished: int = 0
 
 
 def near_duplicate_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int, float]]:
@@ -55,8 +67,8 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float) -> list[tuple[i
     return sorted(found)
 
 
-def near_duplicates_between(texts: Sequence[str], others: Sequence[str], threshold: float) -> NDArray[np.int64]:
-    """For each of `texts` a near-duplicate among `others`, as its index, or -1: int64 [len(texts)]."""
+def near_duplicates_between(texts: Sequence[str], others: Sequence[str], threshold: float) -> Matches:
+    """For each of `texts` a near-duplicate among `others`, as its index there."""
     with NearDuplicates(threshold) as index:
         for side in (others, texts):
             for begin in range(0, len(side), _BLOCK):
@@ -67,11 +79,13 @@ def near_duplicates_between(texts: Sequence[str], others: Sequence[str], thresho
 class NearDuplicates:
     """The near-duplicates of a stream of texts; 140 bytes stay of each, and its word pairs, or those go to `folder`.
 
-    Numbers of texts count from 0 in the order of adding. Use as a context manager, or call `close`.
+    Numbers of texts count from 0 in the order of adding. About `most_compared` pairs are compared in each band of the
+    signatures. Use as a context manager, or call `close`.
     """
 
-    def __init__(self, threshold: float, folder: Path | None = None) -> None:
+    def __init__(self, threshold: float, folder: Path | None = None, most_compared: int = _MOST_COMPARED) -> None:
         self._threshold = threshold
+        self._most_compared = most_compared
         self._rows = rows_per_band(threshold)
         self._store = PairStore(folder)
         self._signatures: list[Signatures] = []
@@ -105,17 +119,19 @@ class NearDuplicates:
         chosen = np.arange(len(words)) if among is None else among
         chosen = chosen[words[chosen] > 0]
         sets = DisjointSets(len(words))
-        found = [_NO_LINKS]
+        found, unfinished = [_NO_LINKS], np.zeros(len(words), bool)
         for band in range(self._bands()):
             members, buckets = _buckets(self._band(band)[chosen], chosen)
-            found += self._links_in(members, buckets, sets)
-        columns = (np.concatenate([getattr(links, name) for links in found]) for name in ("left", "right", "jaccard"))
-        return Links(*columns)
+            links, left_over = self._links_in(members, buckets, sets)
+            found += links
+            unfinished[left_over] = True
+        left, right = (np.concatenate([getattr(part, name) for part in found]) for name in ("left", "right"))
+        return Links(left, right, np.concatenate([part.jaccard for part in found]), int(unfinished.sum()))
 
-    def matches(self, texts: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each text numbered in `texts` a near-duplicate numbered in `others`, or -1: int64 [len(texts)]."""
+    def matches(self, texts: NDArray[np.int64], others: NDArray[np.int64]) -> Matches:
+        """For each text numbered in `texts` a near-duplicate numbered in `others`."""
         words = self.words()
-        match = np.full(len(texts), -1, np.int64)
+        match, cut = np.full(len(texts), -1, np.int64), np.zeros(len(texts), bool)
         others = others[words[others] > 0]
         for band in range(self._bands()):
             keys = self._band(band)
@@ -125,21 +141,28 @@ class NearDuplicates:
                 places = unmatched[begin : begin + _TEXTS_AT_ONCE]
                 lowest = np.searchsorted(keys[ordered], keys[texts[places]], "left")
                 highest = np.searchsorted(keys[ordered], keys[texts[places]], "right")
-                number = np.minimum(highest - lowest, max(_FEWEST_COMPARED, _MOST_COMPARED // len(places)))
+                most = max(_FEWEST_COMPARED, self._most_compared // len(places))
+                number = np.minimum(highest - lowest, most)
+                cut[places] |= highest - lowest > most
                 candidates = ordered[np.repeat(lowest, number) + _within_runs(number)]
                 asking = np.repeat(places, number)
                 near = np.flatnonzero(self._similarity(candidates, texts[asking]) >= self._threshold)
                 match[asking[near]] = candidates[near]
-        return match
+        return Matches(match, int((cut & (match < 0)).sum()))
 
-    def _links_in(self, members: NDArray[np.int64], buckets: NDArray[np.int64], sets: DisjointSets) -> list[Links]:
-        """New links inside the buckets of one band. Buckets too large for all pairs elect leaders: their first members
-        are compared with the others, who leave the bucket with the leader when they are near."""
+    def _links_in(
+        self, members: NDArray[np.int64], buckets: NDArray[np.int64], sets: DisjointSets
+    ) -> tuple[list[Links], NDArray[np.int64]]:
+        """New links inside the buckets of one band, and the texts left over when enough pairs were compared.
+
+        Buckets too large for all pairs elect leaders: their first members are compared with the others, who leave the
+        bucket with the leader when they are near.
+        """
         found = []
         compared = 0
-        budget = max(_MOST_COMPARED, 2 * len(members))
+        budget = max(self._most_compared, 2 * len(members))
         while len(members) and compared < budget:
-            exhaustive = _number_of_pairs(buckets) <= _MOST_COMPARED
+            exhaustive = _number_of_pairs(buckets) <= self._most_compared
             left, right = _all_pairs(buckets) if exhaustive else _leaders(buckets)
             compared += len(left)
             apart = sets.roots()[members[left]] != sets.roots()[members[right]]
@@ -148,9 +171,9 @@ class NearDuplicates:
             near = similar >= self._threshold
             found.append(_joined(sets, members[asked[near]], members[others[near]], similar[near]))
             if exhaustive:
-                break
+                return found, members[:0]
             members, buckets = _with_company(members, buckets, others[~near])
-        return found
+        return found, members
 
     def _similarity(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """Exact Jaccard, or 0 where the sizes or the signatures rule the threshold out."""

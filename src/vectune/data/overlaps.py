@@ -14,16 +14,32 @@ Texts = dict[int, str]
 """Key of a normalised text to the text."""
 
 
-def count_overlaps(splits: Splits, near_duplicate: float) -> dict[str, dict[str, int]]:
+@dataclass(frozen=True)
+class Overlaps:
+    """What is shared by "train/dev", "train/test" and "dev/test".
+
+    `shared`: how many "queries", "documents" and "near_duplicates" of the second side are on the first too.
+    `uncompared`: how many texts of the second have no near-duplicate among those of the first that they were compared
+    with, while more of the first look like them; only sides with such texts are in it.
+    """
+
+    shared: dict[str, dict[str, int]]
+    uncompared: dict[str, int]
+
+
+def count_overlaps(splits: Splits, near_duplicate: float) -> Overlaps:
     """For train/dev, train/test and dev/test: texts of the second that the first has too, or nearly (not both).
 
     A query counts as shared, too, when it and one of its documents stand the other way round in the first.
     """
-    pairs = (("train", "dev"), ("train", "test"), ("dev", "test"))
-    return {
-        f"{first}/{second}": _shared(getattr(splits, first), getattr(splits, second), near_duplicate)
-        for first, second in pairs
-    }
+    shared: dict[str, dict[str, int]] = {}
+    uncompared: dict[str, int] = {}
+    for first, second in (("train", "dev"), ("train", "test"), ("dev", "test")):
+        pair = f"{first}/{second}"
+        shared[pair], left_over = _shared(getattr(splits, first), getattr(splits, second), near_duplicate)
+        if left_over:
+            uncompared[pair] = left_over
+    return Overlaps(shared, uncompared)
 
 
 @dataclass(frozen=True)
@@ -76,26 +92,29 @@ def without_held_out_negatives(data: Retrieval, held_out: Dataset, near_duplicat
     return _with_scores_of_its_own(cleared), count
 
 
-def _shared(first: Dataset, second: Dataset, near_duplicate: float) -> dict[str, int]:
+def _shared(first: Dataset, second: Dataset, near_duplicate: float) -> tuple[dict[str, int], int]:
     queries, documents = (_queries(first), _queries(second)), (_documents(first), _documents(second))
-    near = 0
+    near = uncompared = 0
     for here, there in (queries, documents):
         fresh = [text for key, text in there.items() if key not in here]
-        near += int((near_duplicates_between(fresh, list(here.values()), near_duplicate) >= 0).sum())
+        matches = near_duplicates_between(fresh, list(here.values()), near_duplicate)
+        near += int((matches.found >= 0).sum())
+        uncompared += matches.unfinished
     same_queries = queries[0].keys() & queries[1].keys()
     turned = {query for query, _ in reversed_pairs(second, first)}
     same_pairs = len(_pairs(first) & _pairs(second)) if isinstance(first, Scored) and isinstance(second, Scored) else 0
-    return {
+    found = {
         "queries": len(same_queries | turned) + same_pairs,
         "documents": len(documents[0].keys() & documents[1].keys()),
         "near_duplicates": near,
     }
+    return found, uncompared
 
 
 def _leaking(texts: Texts, held_out: Texts, near_duplicate: float) -> frozenset[int]:
     """Keys of `texts` that are among `held_out` or have a near-duplicate there."""
     fresh = [key for key in texts if key not in held_out]
-    match = near_duplicates_between([texts[key] for key in fresh], list(held_out.values()), near_duplicate)
+    match = near_duplicates_between([texts[key] for key in fresh], list(held_out.values()), near_duplicate).found
     near = {key for key, other in zip(fresh, match.tolist(), strict=True) if other >= 0}
     return frozenset(near | (texts.keys() & held_out.keys()))
 

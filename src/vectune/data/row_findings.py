@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vectune.data.findings import EXAMPLES, Finding, counted, in_row_pairs, in_rows
 from vectune.data.near_duplicates import Links
@@ -31,15 +32,21 @@ def row_findings(facts: RowFacts, decisions: Decisions) -> tuple[Finding, ...]:
         _contradictions(facts, decisions, LABELS_CONTRADICT),
         _known_positives(facts, decisions),
         _duplicates(facts, decisions),
-        *(_near_duplicates(facts, decisions, side) for side in facts.sides.values()),
+        *(near for side in facts.sides.values() for near in _near_duplicates(facts, decisions, side)),
         _single_labels(facts, decisions),
         _only_label(facts, decisions),
     ]
     return tuple(finding for finding in found if finding is not None)
 
 
-def near_duplicate_finding(name: str, links: Links, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Finding | None:
-    """How many texts of a side are near-duplicates of an earlier one; `rows` int64 [n] are the texts' row numbers."""
+def near_duplicate_findings(name: str, links: Links, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """How many texts of a side are near-duplicates of an earlier one, and how many may be without having been compared
+    with all; `rows` int64 [n] are the texts' row numbers."""
+    found = (_linked(name, links, rows), _uncompared(name, links.unfinished))
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _linked(name: str, links: Links, rows: NDArray[np.int64]) -> Finding | None:
     if not len(links):
         return None
     pairs = sorted(zip(rows[links.left].tolist(), rows[links.right].tolist(), strict=True))[:EXAMPLES]
@@ -47,6 +54,14 @@ def near_duplicate_finding(name: str, links: Links, rows: np.ndarray[tuple[int],
     message = f"{counted(len(links), one, many)} of another and kept{in_row_pairs(pairs)}"
     examples = tuple(row for pair in pairs for row in pair if row > 0)
     return Finding(f"near_duplicate_{PLURAL[name]}", len(links), message, examples)
+
+
+def _uncompared(name: str, count: int) -> Finding | None:
+    if not count:
+        return None
+    what = counted(count, f"{name} looks", f"{PLURAL[name]} look")
+    message = f"{what} like too many others to be compared with all: near-duplicates may have been missed there"
+    return Finding(f"uncompared_{PLURAL[name]}", count, message)
 
 
 def truncation_findings(truncated: Mapping[str, float] | None, limits: Limits) -> tuple[Finding, ...]:
@@ -98,9 +113,9 @@ def _duplicates(facts: RowFacts, decisions: Decisions) -> Finding | None:
     return Finding("duplicate_rows", count, f"{what}: dropped{in_rows(rows)}", rows)
 
 
-def _near_duplicates(facts: RowFacts, decisions: Decisions, side: Side) -> Finding | None:
+def _near_duplicates(facts: RowFacts, decisions: Decisions, side: Side) -> tuple[Finding, ...]:
     owners = side.owners()
-    return near_duplicate_finding(side.name, side.near_duplicates(decisions.kept[owners]), facts.numbers()[owners])
+    return near_duplicate_findings(side.name, side.near_duplicates(decisions.kept[owners]), facts.numbers()[owners])
 
 
 def _single_labels(facts: RowFacts, decisions: Decisions) -> Finding | None:

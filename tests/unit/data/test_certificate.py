@@ -21,3 +21,4 @@ def test_the_certificate_is_json() -> None:
     plain = certificate(1).as_json()
     assert json.loads(json.dumps(plain)) == plain
     assert (plain["clean"], plain["seed"], plain["giant"], plain["shares"]) == (False, 3, None, [0.7, 0.1, 0.2])
+    assert plain["uncompared"] == {}

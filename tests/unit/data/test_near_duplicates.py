@@ -80,21 +80,49 @@ def test_a_large_bucket_of_unlike_texts_still_gives_up_its_pairs() -> None:
     assert [(left, right) for left, right, _ in near_duplicate_pairs(texts, 0.8)] == [(17, 2_500)]
 
 
+def symptoms(numbers: range) -> list[str]:
+    """Texts of one template, none near to another."""
+    return [f"what are the symptoms of disease number {i} {i * 7919 % 100_003}" for i in numbers]
+
+
+def test_texts_that_are_not_compared_with_all_alike_are_counted() -> None:
+    """Where a template makes buckets larger than the budget, the search says so; with budget enough it is complete."""
+    texts = symptoms(range(600))
+    for budget, complete in ((1_000, False), (1_000_000, True)):
+        with NearDuplicates(0.8, most_compared=budget) as index:
+            index.add(texts)
+            links = index.links()
+            matches = index.matches(np.arange(500, 600), np.arange(500))
+        assert (len(links), (matches.found >= 0).sum()) == (0, 0)
+        assert (links.unfinished == 0) is complete
+        assert (matches.unfinished == 0) is complete
+
+
+def test_a_text_that_found_its_partner_is_finished() -> None:
+    """Whatever else of its bucket was not compared, a match is a match."""
+    texts = symptoms(range(600))
+    with NearDuplicates(0.8, most_compared=1) as index:
+        index.add(texts + texts[:100])
+        matches = index.matches(np.arange(600, 700), np.arange(600))
+    assert (matches.found >= 0).all()
+    assert matches.unfinished == 0
+
+
 def test_between_finds_each_text_a_partner_on_the_other_side_only() -> None:
     """Neighbours on one's own side do not count."""
     drawn = random.Random(2)
     base = [sentence(drawn) for _ in range(6)]
     texts = [changed(base[0], 3), base[1], sentence(drawn), changed(base[2], 30), changed(base[2], 31)]
-    assert near_duplicates_between(texts, base, 0.8).tolist() == [0, 1, -1, 2, 2]
-    assert near_duplicates_between(texts, [], 0.8).tolist() == [-1] * 5
-    assert near_duplicates_between([], base, 0.8).tolist() == []
+    assert near_duplicates_between(texts, base, 0.8).found.tolist() == [0, 1, -1, 2, 2]
+    assert near_duplicates_between(texts, [], 0.8).found.tolist() == [-1] * 5
+    assert near_duplicates_between([], base, 0.8).found.tolist() == []
 
 
 @settings(deadline=None, max_examples=30)
 @given(TEXTS, TEXTS)
 def test_between_agrees_with_comparing_all(texts: list[str], others: list[str]) -> None:
     """No match is false, and every equal text is matched."""
-    for text, match in zip(texts, near_duplicates_between(texts, others, 0.8).tolist(), strict=True):
+    for text, match in zip(texts, near_duplicates_between(texts, others, 0.8).found.tolist(), strict=True):
         if match >= 0:
             assert jaccard(text, others[match]) >= 0.8
         else:

@@ -32,7 +32,7 @@ def splits() -> Splits:
 
 def test_planted_leaks_are_counted_each_in_its_kind() -> None:
     """One equal query, one equal document, two near-duplicates between train and test; none with an empty dev."""
-    overlaps = count_overlaps(splits(), 0.8)
+    overlaps = count_overlaps(splits(), 0.8).shared
     assert overlaps["train/test"] == {"queries": 1, "documents": 1, "near_duplicates": 2}
     assert overlaps["train/dev"] == overlaps["dev/test"] == {"queries": 0, "documents": 0, "near_duplicates": 0}
 
@@ -44,7 +44,7 @@ def test_without_leaks_nothing_is_shared_and_nothing_else_is_lost() -> None:
     assert isinstance(train, Retrieval)
     assert [train.corpus[d] for grades in train.qrels.values() for d in grades] == ["own document"]
     assert removed == 4
-    clean = count_overlaps(replace(both, train=train), 0.8)["train/test"]
+    clean = count_overlaps(replace(both, train=train), 0.8).shared["train/test"]
     assert not any(clean.values())
 
 
@@ -74,7 +74,7 @@ def test_scored_pairs_share_pairs_and_sentences() -> None:
     """A whole pair in other order is a shared query; a sentence is a shared document."""
     train = scored([("a", "b"), ("c", "d"), (sentence(1), "e"), ("f", "g")])
     test = scored([("B", "a"), ("d", "new"), (sentence(1) + " end", "newer")])
-    shared = count_overlaps(Splits(train, scored([]), test), 0.8)["train/test"]
+    shared = count_overlaps(Splits(train, scored([]), test), 0.8).shared["train/test"]
     assert shared == {"queries": 1, "documents": 3, "near_duplicates": 1}
     left, removed = without_leaks(train, test, 0.8)
     assert isinstance(left, Scored)
@@ -85,7 +85,7 @@ def test_labelled_texts_share_texts() -> None:
     """Texts of labelled data count as queries."""
     train = labelled(["a", sentence(1), "b"])
     test = labelled(["A", sentence(1) + " end"])
-    shared = count_overlaps(Splits(train, labelled([]), test), 0.8)["train/test"]
+    shared = count_overlaps(Splits(train, labelled([]), test), 0.8).shared["train/test"]
     assert shared == {"queries": 1, "documents": 0, "near_duplicates": 1}
     left, removed = without_leaks(train, test, 0.8)
     assert (len(left), removed) == (1, 2)
@@ -96,16 +96,16 @@ def test_pairs_the_other_way_round_are_shared_and_go() -> None:
     pairs = [("one", "two"), ("one", "three"), ("four", "five"), ("about a title", "a title"), ("six", "seven")]
     train = retrieval(pairs)
     test = retrieval([("Two", "One"), ("five", "four"), ("a title", "its own text")])
-    overlaps = count_overlaps(Splits(train, retrieval([]), test), 0.8)["train/test"]
+    overlaps = count_overlaps(Splits(train, retrieval([]), test), 0.8).shared["train/test"]
     assert overlaps == {"queries": 2, "documents": 0, "near_duplicates": 0}
     left, removed = without_leaks(train, test, 0.8)
     assert isinstance(left, Retrieval)
     assert [left.corpus[d] for grades in left.qrels.values() for d in grades] == ["three", "a title", "seven"]
     assert (list(left.queries.values()), removed) == (["one", "about a title", "six"], 2)
-    assert not any(count_overlaps(Splits(left, retrieval([]), test), 0.8)["train/test"].values())
+    assert not any(count_overlaps(Splits(left, retrieval([]), test), 0.8).shared["train/test"].values())
 
 
 def test_a_query_that_is_shared_and_turned_counts_once() -> None:
     """The count is one of queries, not of reasons."""
     train, test = retrieval([("one", "two"), ("two", "else")]), retrieval([("two", "one")])
-    assert count_overlaps(Splits(train, retrieval([]), test), 0.8)["train/test"]["queries"] == 1
+    assert count_overlaps(Splits(train, retrieval([]), test), 0.8).shared["train/test"]["queries"] == 1

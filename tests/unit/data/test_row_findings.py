@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
+
 from tests.unit.data.checked_rows import codes, examined
+from vectune.data.near_duplicates import Links
 from vectune.data.profile import Limits
-from vectune.data.row_findings import truncation_findings
+from vectune.data.row_findings import near_duplicate_findings, truncation_findings
 from vectune.records import Kind, LabelledText, Pair, ScoredPair
 
 LONG = "how do i set the alarm clock on the kitchen shelf so that it rings at seven in the morning every day"
@@ -77,3 +80,18 @@ def test_cutting_is_a_finding_from_one_per_cent_on() -> None:
     assert [(finding.code, finding.count) for finding in found] == [("truncated_documents", 25)]
     assert "256 tokens" in found[0].message
     assert truncation_findings(None, Limits()) == ()
+
+
+def test_comparisons_that_were_left_out_are_told() -> None:
+    """A search that was cut short does not pass for a complete one, whether or not it found anything."""
+    rows = np.array([3, 8, 9])
+    nothing = np.zeros(0, np.int64)
+    (cut,) = near_duplicate_findings("query", Links(nothing, nothing, np.zeros(0), unfinished=1_200), rows)
+    assert (cut.code, cut.count) == ("uncompared_queries", 1_200)
+    assert "1,200 queries look like too many others" in cut.message
+    linked = Links(np.array([0]), np.array([1]), np.array([0.9]), unfinished=1)
+    assert [f.code for f in near_duplicate_findings("text", linked, rows)] == [
+        "near_duplicate_texts",
+        "uncompared_texts",
+    ]
+    assert near_duplicate_findings("text", Links(nothing, nothing, np.zeros(0)), rows) == ()

@@ -202,6 +202,17 @@ def test_official_splits_are_kept_and_their_leaks_told() -> None:
     assert any("--fix-leaks" in note for note in result.notes)
 
 
+def test_a_search_cut_short_is_on_the_certificate() -> None:
+    """Sixteen thousand texts of one template are not compared with all that look like them, and that is told."""
+    texts = [f"what are the symptoms of disease number {i} {i * 7919 % 100_003}" for i in range(16_500)]
+    splits = Splits(labelled(texts[:500]), labelled([]), labelled(texts[500:]))
+    result = audit_splits(splits, CONFIG, 0.8)
+    assert result.certificate.uncompared.keys() == {"train/test"}
+    (note,) = (note for note in result.certificate.notes if "to be compared with all" in note)
+    assert f"{result.certificate.uncompared['train/test']:,} texts of test look like too many of train" in note
+    assert audit_splits(official(), CONFIG, 0.8).certificate.uncompared == {}
+
+
 def test_fixed_leaks_are_gone_and_counted() -> None:
     """Train loses the query whose only document test has; dev and test stay."""
     splits = official()
