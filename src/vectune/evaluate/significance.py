@@ -6,7 +6,7 @@ and Carterette, A comparison of statistical significance tests for information r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from statistics import NormalDist
 
@@ -36,7 +36,7 @@ class Comparison:
     `low` and `high` are the ends of the interval of the difference at `confidence`; `p` is two-sided.
     `smallest_detectable` is the true difference that data like this would show with 80 % power. `queries` counts the
     units compared (queries, pairs or texts). `queries_to_decide` is how many units a difference of the observed size
-    needs for the same power; None when the interval already excludes zero or nothing can be said.
+    needs for the same power; None when the difference is decided or nothing can be said.
     """
 
     measure: str
@@ -50,6 +50,15 @@ class Comparison:
     queries: int
     queries_to_decide: int | None
     confidence: float = 0.95
+
+    @property
+    def decides(self) -> bool:
+        """The interval leaves zero out, and so large a difference is rare when the models change places by chance.
+
+        Both are asked for: where few of the units changed, the bootstrap's interval is too narrow, and p says so.
+        """
+        leaves_zero_out = self.low > 0 or self.high < 0
+        return leaves_zero_out and self.p <= 1 - self.confidence + _ROUNDING
 
 
 def compare(base: Judged, tuned: Judged, measure: str, config: EvaluateConfig) -> Comparison:
@@ -69,7 +78,7 @@ def compare(base: Judged, tuned: Judged, measure: str, config: EvaluateConfig) -
     low, high = _percentiles(resampled, config.confidence)
     tail = NormalDist().inv_cdf(0.5 + config.confidence / 2)
     smallest = (tail + NormalDist().inv_cdf(POWER)) * paired.standard_error(resampled)
-    return Comparison(
+    found = Comparison(
         measure=measure,
         base=first,
         tuned=second,
@@ -79,9 +88,12 @@ def compare(base: Judged, tuned: Judged, measure: str, config: EvaluateConfig) -
         p=_p(paired, second - first, config),
         smallest_detectable=smallest,
         queries=len(paired),
-        queries_to_decide=_to_decide(len(paired), second - first, smallest) if low <= 0 <= high else None,
+        queries_to_decide=None,
         confidence=config.confidence,
     )
+    if found.decides:
+        return found
+    return replace(found, queries_to_decide=_to_decide(len(paired), found.difference, smallest))
 
 
 def interval(judged: Judged, measure: str, config: EvaluateConfig) -> tuple[float, float]:

@@ -40,7 +40,8 @@ def decide(
     """The verdict on a comparison.
 
     In this order: `do not ship` when general ability fell by more than `config.max_general_drop`; `undecided` with
-    fewer than 10 units; `do not ship` when the interval lies below zero; `ship` when it lies above; else `undecided`.
+    fewer than 10 units or when the difference does not decide (`Comparison.decides`); `do not ship` when the interval
+    lies below zero; `ship` when it lies above.
     `totals` are the tuned model's measures, which the targets are held against. General ability is None when it was
     not measured.
     """
@@ -84,11 +85,11 @@ def _answer(comparison: Comparison, general: _General) -> tuple[Answer, str]:
     if comparison.queries < FEWEST_UNITS:
         verb = "is" if comparison.queries == 1 else "are"
         return "undecided", f"Undecided: {units} {verb} too few to judge, at least {FEWEST_UNITS} are needed."
+    if not comparison.decides:
+        return "undecided", _sentence("Undecided", f"{moved}: {_what_would_decide(comparison)}", general.said, seen)
     if comparison.high < 0:
         return "do not ship", _sentence("Do not ship", f"{moved}: worse than the base model", general.said, seen)
-    if comparison.low > 0:
-        return "ship", _sentence("Ship", f"{moved}: better than the base model", general.said, seen)
-    return "undecided", _sentence("Undecided", f"{moved}: {_what_would_decide(comparison)}", general.said, seen)
+    return "ship", _sentence("Ship", f"{moved}: better than the base model", general.said, seen)
 
 
 def _sentence(answer: str, *parts: str) -> str:
@@ -101,7 +102,14 @@ def _what_would_decide(comparison: Comparison) -> str:
         return "no difference was seen"
     if needed > _MILLION:
         return f"the two are so close that even {_MILLION:,} {noun} would not tell them apart"
-    return f"this could be chance; about {needed:,} {noun} would decide a difference of this size"
+    return f"{_chance(comparison)}; about {needed:,} {noun} would decide a difference of this size"
+
+
+def _chance(comparison: Comparison) -> str:
+    """That the difference may be none, and by which of the two tests; the interval stands in the sentence already."""
+    if comparison.low <= 0 <= comparison.high:
+        return "this could be chance"
+    return f"this could be chance, since p is {comparison.p:.4f} and {1 - comparison.confidence:g} at most decides"
 
 
 def _what_could_be_seen(comparison: Comparison, units: str) -> str:

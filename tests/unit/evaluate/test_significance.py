@@ -150,6 +150,17 @@ def test_a_clear_difference_needs_no_more_queries() -> None:
     assert found.p == pytest.approx(1 / 401)
 
 
+def test_a_gain_on_four_of_ten_queries_does_not_decide() -> None:
+    """The bootstrap leaves zero out, yet 2 of the 16 ways to swap the four give as much: more queries are needed."""
+    found = compare(by_query([0.0] * 10), by_query([0.5] * 4 + [0.0] * 6), "ndcg@10", CONFIG)
+    assert found.low > 0
+    assert found.p == pytest.approx(1 / 8, abs=0.02)
+    assert not found.decides
+    assert found.queries_to_decide is not None
+    assert found.queries_to_decide > 10
+    assert compare(by_query([0.0] * 10), by_query([0.5] * 7 + [0.0] * 3), "ndcg@10", CONFIG).decides
+
+
 def test_equal_models_are_undecided_with_p_one() -> None:
     """No difference on any query: a zero interval, p of 1 and no number of queries."""
     found = compare(by_query([0.3] * 20), by_query([0.3] * 20), "ndcg@10", QUICK)

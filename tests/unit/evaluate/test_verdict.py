@@ -28,6 +28,11 @@ UNCLEAR = Comparison("ndcg@10", 0.5, 0.51, 0.01, -0.02, 0.04, 0.5, 0.043, 120, 2
         (UNCLEAR, (0.80, 0.70), "do not ship", 3),
         (replace(BETTER, low=0.0), (None, None), "undecided", 4),
         (replace(WORSE, high=0.0), (None, None), "undecided", 4),
+        (replace(BETTER, p=0.05), (None, None), "ship", 0),
+        (replace(BETTER, p=0.0501), (None, None), "undecided", 4),
+        (replace(WORSE, p=0.0501), (None, None), "undecided", 4),
+        (replace(WORSE, p=0.0501), (0.8, 0.1), "do not ship", 3),
+        (replace(BETTER, p=0.0501, confidence=0.9), (None, None), "ship", 0),
         (replace(BETTER, queries=10), (None, None), "ship", 0),
         (replace(BETTER, queries=9), (None, None), "undecided", 4),
         (replace(WORSE, queries=9), (None, None), "undecided", 4),
@@ -38,7 +43,7 @@ UNCLEAR = Comparison("ndcg@10", 0.5, 0.51, 0.01, -0.02, 0.04, 0.5, 0.043, 120, 2
 def test_the_rules(
     comparison: Comparison, general: tuple[float | None, float | None], answer: str, status: int
 ) -> None:
-    """Every rule and its border: interval ends of zero decide nothing, a drop of exactly what is allowed ships."""
+    """Every rule and its border: ends of zero or a larger p decide nothing, a drop of just what is allowed ships."""
     verdict = decide(comparison, {}, *general, CONFIG)
     assert (verdict.verdict, verdict.exit_status) == (answer, status)
 
@@ -57,6 +62,11 @@ def test_the_allowed_drop_is_the_configs() -> None:
         (BETTER, (0.8, 0.7), ["Do not ship: general ability goes from 0.800 to 0.700, more than the drop of 0.030"]),
         (WORSE, (None, None), ["Do not ship: ndcg@10", "worse than the base model"]),
         (UNCLEAR, (None, None), ["Undecided: ", "could be chance", "about 2,219 queries would decide"]),
+        (
+            replace(BETTER, p=0.125, queries_to_decide=500),
+            (None, None),
+            ["Undecided: ", "could be chance, since p is 0.1250 and 0.05 at most decides; about 500 queries"],
+        ),
         (UNCLEAR, (None, None), ["with 120 queries a difference under 0.043 is mostly missed"]),
         (replace(BETTER, queries=199), (0.8, 0.79), ["with 199 queries a difference under 0.050 is mostly missed"]),
         (replace(UNCLEAR, measure="spearman"), (None, None), ["120 pairs", "about 2,219 pairs"]),
