@@ -91,7 +91,7 @@ def _deciding(verdict: Mapping[str, Any]) -> Table:
         change = f"{verdict['difference']:+.3f}"
         table.add_row(*_row(("difference", change, _interval(verdict.get("interval")))))
     if verdict.get("smallest_detectable") is not None:
-        units = f"with {verdict.get('queries', 0):,} units"
+        units = "with " + _units(verdict.get("queries", 0), verdict.get("clusters"))
         table.add_row(*_row(("detectable from", _score(verdict["smallest_detectable"]), units)))
     general = verdict.get("general") or {}
     if general.get("base") is not None and general.get("tuned") is not None:
@@ -115,7 +115,12 @@ def _difference(found: RunDifference, places: Mapping[str, int]) -> str:
     if found.difference is None:
         return f"{who}: no interval, because {found.reason}"
     at = f"{found.measure} at {found.dim}"
-    return f"{who}, {at}: {found.difference:+.3f} ({_interval(found.interval)}), {found.queries} units"
+    units = _units(found.queries or 0, found.clusters)
+    return f"{who}, {at}: {found.difference:+.3f} ({_interval(found.interval)}), {units}"
+
+
+def _units(units: int, clusters: int | None) -> str:
+    return f"{units:,} units" + ("" if clusters is None else f" in {clusters:,} clusters")
 
 
 def _measured(found: Mapping[str, Mapping[str, Mapping[str, float]]], deciding: str) -> list[tuple[str, str]]:

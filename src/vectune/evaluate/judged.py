@@ -23,6 +23,7 @@ class Judged:
     They count through the corpus, the reference texts, or the data itself (labelled texts without a reference).
     `top` text of the best document for each unit; empty for scored pairs.
     `left_out` units without any relevant document: they are in no ranking measure.
+    `clusters` number of the cluster of each unit, int64 [n] from 0 without a gap; None where each is one of its own.
     """
 
     kind: Kind
@@ -34,9 +35,16 @@ class Judged:
     ranking: NDArray[np.int64] | None = None
     top: tuple[str, ...] = field(default=())
     left_out: int = 0
+    clusters: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        columns = {**self.per_unit, "scores": self.scores, "gold": self.gold, "ranking": self.ranking}
+        columns = {
+            **self.per_unit,
+            "scores": self.scores,
+            "gold": self.gold,
+            "ranking": self.ranking,
+            "clusters": self.clusters,
+        }
         for name, values in columns.items():
             if values is not None and len(values) != len(self.units):
                 raise ValueError(f"{name} has {len(values)} values for {len(self.units)} units")

@@ -11,7 +11,7 @@ _CELLS = 1_000_000
 
 
 def bootstrap_counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each of n units is drawn when n are drawn with replacement, once a resample: chunks [m, n].
+    """How often each of n clusters is drawn when n are drawn with replacement, once a resample: chunks [m, n].
 
     The chunks add up to `resamples` rows and hold about 8 MB each (one row at least). Equal n and seed give equal
     draws, which is what pairs the models.
@@ -23,7 +23,7 @@ def bootstrap_counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.f
 
 
 def coin_flips(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """0 or 1 with equal chance for each of n units, once a resample: chunks [m, n] as in `bootstrap_counts`."""
+    """0 or 1 with equal chance for each of n clusters, once a resample: chunks [m, n] as in `bootstrap_counts`."""
     random = np.random.default_rng([seed, 1])
     for rows in _chunks(n, resamples):
         yield random.integers(0, 2, size=(rows, n), dtype=np.int8).astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vectune.evaluate.clusters import clusters_of
 from vectune.evaluate.judged import Judged
 from vectune.evaluate.measures import mean_of_units, ranking_measures
 from vectune.evaluate.metrics.graded import DEPTH, Graded
@@ -19,6 +20,7 @@ class RetrievalTask:
     def __init__(self, data: Retrieval) -> None:
         self._data = data
         self._queries = [name for name in data.queries if any(g > 0 for g in data.qrels.get(name, {}).values())]
+        self._clusters = clusters_of(self._shared_texts(name) for name in self._queries)
         # The search puts the earlier of equally good documents first; trec_eval the one with the higher id.
         ids = sorted(data.corpus, reverse=True)
         self._places = {name: place for place, name in enumerate(ids)}
@@ -44,7 +46,13 @@ class RetrievalTask:
             ranking=self._in_corpus[ranking],
             top=tuple(self.sides.right[row[0]] for row in ranking) if len(self._places) else (),
             left_out=len(self._data.queries) - len(self._queries),
+            clusters=self._clusters,
         )
+
+    def _shared_texts(self, query: str) -> list[str]:
+        """The query and its relevant documents: queries with one of them in common are no trials of their own."""
+        relevant = [self._data.corpus[name] for name, grade in self._data.qrels[query].items() if grade > 0]
+        return [self._data.queries[query], *relevant]
 
     def _graded(self, found: NDArray[np.bool_], ranking: NDArray[np.int64]) -> Graded:
         grades = [

@@ -2,6 +2,7 @@
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 15; for search measures Smucker, Allan
 and Carterette, A comparison of statistical significance tests for information retrieval evaluation (CIKM 2007).
+Units that share a text are drawn and swapped as one cluster (`evaluate.clusters`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from vectune.config import EvaluateConfig
 from vectune.errors import ConfigError
+from vectune.evaluate.clusters import Clusters
 from vectune.evaluate.correlation import ranks
 from vectune.evaluate.judged import Judged
 from vectune.evaluate.measures import CORRELATIONS
@@ -36,7 +38,8 @@ class Comparison:
     `low` and `high` are the ends of the interval of the difference at `confidence`; `p` is two-sided.
     `smallest_detectable` is the true difference that data like this would show with 80 % power. `queries` counts the
     units compared (queries, pairs or texts). `queries_to_decide` is how many units a difference of the observed size
-    needs for the same power; None when the difference is decided or nothing can be said.
+    needs for the same power; None when the difference is decided or nothing can be said. `clusters` is how many
+    clusters the units make; None where each is one.
     """
 
     measure: str
@@ -50,6 +53,12 @@ class Comparison:
     queries: int
     queries_to_decide: int | None
     confidence: float = 0.95
+    clusters: int | None = None
+
+    @property
+    def trials(self) -> int:
+        """How many times chance was asked: the clusters, or the units where each is one."""
+        return self.queries if self.clusters is None else self.clusters
 
     @property
     def decides(self) -> bool:
@@ -64,43 +73,48 @@ class Comparison:
 def compare(base: Judged, tuned: Judged, measure: str, config: EvaluateConfig) -> Comparison:
     """Compare two models judged on the same units.
 
-    Units for which the measure does not exist (NaN) are left out on both sides. With fewer than 2 units nothing is
+    Units for which the measure does not exist (NaN) are left out on both sides. With fewer than 2 clusters nothing is
     known: the interval is everything possible and p is 1. ConfigError if one of them was not judged by `measure`.
     """
     paired = _paired(base, tuned, measure)
-    first, second = paired.observed()
-    if len(paired) < 2:
-        bound = paired.bound
-        return Comparison(
-            measure, first, second, second - first, -bound, bound, 1.0, bound, len(paired), None, config.confidence
-        )
+    unknown = _unknown(paired, measure, config)
+    if len(paired.clusters) < 2:
+        return unknown
     resampled = _resampled(paired, config)
     low, high = _percentiles(resampled, config.confidence)
     tail = NormalDist().inv_cdf(0.5 + config.confidence / 2)
     smallest = (tail + NormalDist().inv_cdf(POWER)) * paired.standard_error(resampled)
-    found = Comparison(
-        measure=measure,
-        base=first,
-        tuned=second,
-        difference=second - first,
-        low=low,
-        high=high,
-        p=_p(paired, second - first, config),
-        smallest_detectable=smallest,
-        queries=len(paired),
-        queries_to_decide=None,
-        confidence=config.confidence,
-    )
+    p = _p(paired, unknown.difference, config)
+    found = replace(unknown, low=low, high=high, p=p, smallest_detectable=smallest)
     if found.decides:
         return found
     return replace(found, queries_to_decide=_to_decide(len(paired), found.difference, smallest))
 
 
+def _unknown(paired: Paired, measure: str, config: EvaluateConfig) -> Comparison:
+    """The scores, with nothing known of what chance does to them."""
+    base, tuned = paired.observed()
+    return Comparison(
+        measure=measure,
+        base=base,
+        tuned=tuned,
+        difference=tuned - base,
+        low=-paired.bound,
+        high=paired.bound,
+        p=1.0,
+        smallest_detectable=paired.bound,
+        queries=len(paired),
+        queries_to_decide=None,
+        confidence=config.confidence,
+        clusters=None if len(paired.clusters) == len(paired) else len(paired.clusters),
+    )
+
+
 def interval(judged: Judged, measure: str, config: EvaluateConfig) -> tuple[float, float]:
-    """Bootstrap interval of one model's own score; everything possible when there are fewer than 2 units."""
+    """Bootstrap interval of one model's own score; everything possible when there are fewer than 2 clusters."""
     nothing = _like(judged, 0.0)
     paired = _paired(nothing, judged, measure)
-    if len(paired) < 2:
+    if len(paired.clusters) < 2:
         return (-1.0, 1.0) if measure in CORRELATIONS else (0.0, 1.0)
     return _percentiles(_resampled(paired, config), config.confidence)
 
@@ -114,6 +128,7 @@ def _like(judged: Judged, value: float) -> Judged:
         totals={},
         scores=None if judged.scores is None else np.full(len(judged.units), value),
         gold=judged.gold,
+        clusters=judged.clusters,
     )
 
 
@@ -127,7 +142,7 @@ def _paired(base: Judged, tuned: Judged, measure: str) -> Paired:
     if first is None or second is None:
         raise _not_measured(measure)
     known = ~(np.isnan(first) | np.isnan(second))
-    return PairedMeans(first[known], second[known])
+    return PairedMeans(first[known], second[known], _clusters(base, tuned).only(known))
 
 
 def _correlations(base: Judged, tuned: Judged, measure: str) -> PairedCorrelations:
@@ -136,7 +151,15 @@ def _correlations(base: Judged, tuned: Judged, measure: str) -> PairedCorrelatio
     if not np.array_equal(base.gold, tuned.gold):
         raise ValueError("the two models were not judged against the same scores")
     columns = (base.scores, tuned.scores, base.gold)
-    return PairedCorrelations(*(map(ranks, columns) if measure == "spearman" else columns))
+    if measure == "spearman":
+        columns = (ranks(base.scores), ranks(tuned.scores), ranks(base.gold))
+    return PairedCorrelations(*columns, _clusters(base, tuned))
+
+
+def _clusters(base: Judged, tuned: Judged) -> Clusters:
+    """What either of the two knows of them: runs of before kept none."""
+    known = base.clusters if base.clusters is not None else tuned.clusters
+    return Clusters.single(len(base.units)) if known is None else Clusters(known)
 
 
 def _not_measured(measure: str) -> ConfigError:
@@ -147,7 +170,7 @@ def _not_measured(measure: str) -> ConfigError:
 
 
 def _resampled(paired: Paired, config: EvaluateConfig) -> NDArray[np.float64]:
-    counts = bootstrap_counts(len(paired), config.resamples, config.seed)
+    counts = bootstrap_counts(len(paired.clusters), config.resamples, config.seed)
     return np.concatenate([paired.resampled(part) for part in counts])
 
 
@@ -159,13 +182,16 @@ def _percentiles(resampled: NDArray[np.float64], confidence: float) -> tuple[flo
 
 def _p(paired: Paired, difference: float, config: EvaluateConfig) -> float:
     """Share of swaps that make a difference at least this large, the observed one included."""
-    flips = coin_flips(len(paired), config.resamples, config.seed)
+    flips = coin_flips(len(paired.clusters), config.resamples, config.seed)
     larger = sum(int((np.abs(paired.swapped(part)) >= abs(difference) - _ROUNDING).sum()) for part in flips)
     return (larger + 1) / (config.resamples + 1)
 
 
 def _to_decide(n: int, difference: float, smallest: float) -> int | None:
-    """Units at which `difference` would be the smallest detectable one: it shrinks with the root of their number."""
+    """Units at which `difference` would be the smallest detectable one.
+
+    That shrinks with the root of their number, if the further ones come in clusters like those at hand.
+    """
     if abs(difference) <= _ROUNDING:
         return None
     return max(n + 1, ceil(n * (smallest / difference) ** 2))

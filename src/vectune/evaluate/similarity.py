@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vectune.evaluate.clusters import clusters_of
 from vectune.evaluate.correlation import pearson, ranks
 from vectune.evaluate.judged import Judged
 from vectune.evaluate.sides import Matcher, Sides
@@ -15,6 +16,7 @@ class SimilarityTask:
 
     def __init__(self, data: Scored) -> None:
         self._gold = np.array([pair.score for pair in data.pairs], dtype=np.float64)
+        self._clusters = clusters_of((pair.first, pair.second) for pair in data.pairs)
         self.sides = Sides(left=[pair.first for pair in data.pairs], right=[pair.second for pair in data.pairs])
 
     def judge(self, matcher: Matcher) -> Judged:
@@ -23,4 +25,12 @@ class SimilarityTask:
         scores = matcher.scores_of(places, places).astype(np.float64)
         totals = {"spearman": pearson(ranks(scores), ranks(self._gold)), "pearson": pearson(scores, self._gold)}
         units = tuple(str(place) for place in places)
-        return Judged(Kind.SCORED, units=units, per_unit={}, totals=totals, scores=scores, gold=self._gold)
+        return Judged(
+            Kind.SCORED,
+            units=units,
+            per_unit={},
+            totals=totals,
+            scores=scores,
+            gold=self._gold,
+            clusters=self._clusters,
+        )

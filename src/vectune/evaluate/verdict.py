@@ -13,7 +13,7 @@ from vectune.evaluate.significance import Comparison
 Answer = Literal["ship", "do not ship", "undecided"]
 EXIT_STATUS: Mapping[Answer, int] = {"ship": 0, "do not ship": 3, "undecided": 4}
 FEWEST_UNITS = 10
-"""Below this many queries, pairs or texts no difference between the models decides."""
+"""Below this many queries, pairs or texts (or clusters of them) no difference between the models decides."""
 FEW_UNITS = 200
 """Below this many the sentence says how small a difference would have gone unseen."""
 _MILLION = 1_000_000
@@ -40,8 +40,8 @@ def decide(
     """The verdict on a comparison.
 
     In this order: `do not ship` when general ability fell by more than `config.max_general_drop`; `undecided` with
-    fewer than 10 units or when the difference does not decide (`Comparison.decides`); `do not ship` when the interval
-    lies below zero; `ship` when it lies above.
+    fewer than 10 units (clusters, where units share texts) or when the difference does not decide
+    (`Comparison.decides`); `do not ship` when the interval lies below zero; `ship` when it lies above.
     `totals` are the tuned model's measures, which the targets are held against. General ability is None when it was
     not measured.
     """
@@ -79,12 +79,11 @@ def _answer(comparison: Comparison, general: _General) -> tuple[Answer, str]:
         f"{comparison.difference:+.3f} ({_percent(comparison)} interval {comparison.low:+.3f} to "
         f"{comparison.high:+.3f}, {units})"
     )
-    seen = _what_could_be_seen(comparison, units)
+    seen = _what_could_be_seen(comparison)
     if general.fell:
         return "do not ship", _sentence("Do not ship", general.said, moved, seen)
-    if comparison.queries < FEWEST_UNITS:
-        verb = "is" if comparison.queries == 1 else "are"
-        return "undecided", f"Undecided: {units} {verb} too few to judge, at least {FEWEST_UNITS} are needed."
+    if comparison.trials < FEWEST_UNITS:
+        return "undecided", f"Undecided: {units} {_too_few(comparison)}."
     if not comparison.decides:
         return "undecided", _sentence("Undecided", f"{moved}: {_what_would_decide(comparison)}", general.said, seen)
     if comparison.high < 0:
@@ -102,7 +101,8 @@ def _what_would_decide(comparison: Comparison) -> str:
         return "no difference was seen"
     if needed > _MILLION:
         return f"the two are so close that even {_MILLION:,} {noun} would not tell them apart"
-    return f"{_chance(comparison)}; about {needed:,} {noun} would decide a difference of this size"
+    alike = "" if comparison.clusters is None else " in such clusters"
+    return f"{_chance(comparison)}; about {needed:,} {noun}{alike} would decide a difference of this size"
 
 
 def _chance(comparison: Comparison) -> str:
@@ -112,15 +112,34 @@ def _chance(comparison: Comparison) -> str:
     return f"this could be chance, since p is {comparison.p:.4f} and {1 - comparison.confidence:g} at most decides"
 
 
-def _what_could_be_seen(comparison: Comparison, units: str) -> str:
+def _too_few(comparison: Comparison) -> str:
+    verb = "is" if comparison.queries == 1 else "are"
+    least = FEWEST_UNITS if comparison.clusters is None else f"{FEWEST_UNITS} clusters"
+    return f"{verb} too few to judge, at least {least} are needed"
+
+
+def _what_could_be_seen(comparison: Comparison) -> str:
     """How small a difference few units would have missed; empty where there are enough of them."""
-    if comparison.queries >= FEW_UNITS:
+    if comparison.trials >= FEW_UNITS:
         return ""
-    return f"with {units} a difference under {comparison.smallest_detectable:.3f} is mostly missed"
+    trials = _queries(comparison) if comparison.clusters is None else _clusters(comparison.clusters)
+    return f"with {trials} a difference under {comparison.smallest_detectable:.3f} is mostly missed"
 
 
 def _units(comparison: Comparison) -> str:
+    """The units, and the clusters that they make where some share texts."""
+    if comparison.clusters is None:
+        return _queries(comparison)
+    shared = "texts" if comparison.measure in CORRELATIONS else "documents"
+    return f"{_queries(comparison)} in {_clusters(comparison.clusters)} of shared {shared}"
+
+
+def _queries(comparison: Comparison) -> str:
     return f"{comparison.queries:,} {_noun(comparison.measure, comparison.queries)}"
+
+
+def _clusters(count: int) -> str:
+    return f"{count:,} {'cluster' if count == 1 else 'clusters'}"
 
 
 def _noun(measure: str, count: int) -> str:

@@ -110,6 +110,8 @@ def _facts(run: RunContents) -> Html:
         ("Smallest detectable difference", score(number(run.verdict.get("smallest_detectable")))),
         ("p (permutation test)", NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"),
     ]
+    if (clusters := number(run.verdict.get("clusters"))) is not None:
+        facts.insert(1, ("Clusters of shared texts", count(clusters)))
     if more is not None:
         facts.append((f"{unit} that would decide", f"about {count(more)}"))
     return fact_list(facts)

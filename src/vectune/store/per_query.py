@@ -17,7 +17,7 @@ from vectune.store.atomic import write_bytes
 
 PER_QUERY = "per_query.parquet"
 _KEYS = ("unit", "model", "dim")
-_SIMILARITY, _GOLD = "similarity", "gold"
+_SIMILARITY, _GOLD, _CLUSTER = "similarity", "gold", "cluster"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class UnitScores:
 
     `model` is `base`, `tuned` or `bm25`; `dim` is the length of the vectors, 0 for BM25. `per_unit[measure]` is
     float64 [len(units)]. `similarity` and `gold` are the model's and the given score of each scored pair.
+    `clusters` is the number of each unit's cluster, int64 [len(units)]; None where they are not known.
     """
 
     model: str
@@ -34,10 +35,11 @@ class UnitScores:
     per_unit: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     similarity: NDArray[np.float64] | None = None
     gold: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
 
 def write_per_query(path: Path, scores: Sequence[UnitScores]) -> None:
-    """Write one row a model, dimension and unit: columns unit, model, dim, and one a measure (null: not measured)."""
+    """Write one row a model, dimension and unit: unit, model, dim, cluster, and one a measure (null: not measured)."""
     sink = io.BytesIO()
     tables = [_table(part) for part in scores]
     whole = pa.concat_tables(tables, promote_options="default") if tables else pa.table({key: [] for key in _KEYS})
@@ -61,6 +63,8 @@ def _table(part: UnitScores) -> pa.Table:
         "model": pa.array([part.model] * len(part.units), pa.string()),
         "dim": pa.array([part.dim] * len(part.units), pa.int32()),
     }
+    if part.clusters is not None:
+        columns[_CLUSTER] = pa.array(part.clusters, pa.int64())
     values = {**part.per_unit, _SIMILARITY: part.similarity, _GOLD: part.gold}
     return pa.table(
         columns | {name: pa.array(value, pa.float64()) for name, value in values.items() if value is not None}
@@ -73,7 +77,13 @@ def _part(table: pa.Table, model: str, dim: int) -> UnitScores:
     values = {
         name: np.asarray(rows[name].to_numpy(), dtype=np.float64)
         for name in rows.column_names
-        if name not in _KEYS and rows[name].null_count < len(rows)
+        if name not in (*_KEYS, _CLUSTER) and rows[name].null_count < len(rows)
     }
     similarity, gold = values.pop(_SIMILARITY, None), values.pop(_GOLD, None)
-    return UnitScores(model, dim, tuple(rows["unit"].to_pylist()), values, similarity, gold)
+    return UnitScores(model, dim, tuple(rows["unit"].to_pylist()), values, similarity, gold, _clusters(rows))
+
+
+def _clusters(rows: pa.Table) -> NDArray[np.int64] | None:
+    if _CLUSTER not in rows.column_names or rows[_CLUSTER].null_count:
+        return None
+    return np.asarray(rows[_CLUSTER].to_numpy(), dtype=np.int64)

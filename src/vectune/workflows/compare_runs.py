@@ -31,6 +31,7 @@ class MeasureRow:
 class RunDifference:
     """Tuned of run `second` minus tuned of run `first`, on the same test rows.
 
+    `clusters` is how many clusters the `queries` make; None where each is one of its own.
     Without a value, `reason` says why the two can't be paired.
     """
 
@@ -42,6 +43,7 @@ class RunDifference:
     interval: tuple[float, float] | None = None
     p: float | None = None
     queries: int | None = None
+    clusters: int | None = None
     reason: str = ""
 
 
@@ -121,11 +123,12 @@ def _difference(
         interval=(found.low, found.high),
         p=found.p,
         queries=found.queries,
+        clusters=found.clusters,
     )
 
 
 def _judged(scores: UnitScores, kind: Kind) -> Judged:
-    return Judged(kind, scores.units, scores.per_unit, {}, scores.similarity, scores.gold)
+    return Judged(kind, scores.units, scores.per_unit, {}, scores.similarity, scores.gold, clusters=scores.clusters)
 
 
 def _tuned_scores(run: RunSummary) -> Mapping[int, UnitScores]:

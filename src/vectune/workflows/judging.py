@@ -63,6 +63,7 @@ class Judgement:
             "p": self.comparison.p,
             "smallest_detectable": self.comparison.smallest_detectable,
             "queries": self.comparison.queries,
+            "clusters": self.comparison.clusters,
             "queries_to_decide": self.comparison.queries_to_decide,
             "confidence": self.exam.config.confidence,
             "intervals": {
@@ -95,7 +96,7 @@ class Judgement:
         """The content of per_query.parquet."""
         parts = [(name, dim, judged) for name, dims in self.by_model.items() for dim, judged in dims.items()]
         return [
-            UnitScores(name, dim, judged.units, judged.per_unit, judged.scores, judged.gold)
+            UnitScores(name, dim, judged.units, judged.per_unit, judged.scores, judged.gold, judged.clusters)
             for name, dim, judged in [*parts, (BM25, 0, self.bm25)]
         ]
 

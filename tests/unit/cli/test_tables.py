@@ -90,6 +90,13 @@ def test_measures_of_other_kinds(tmp_path: Path, kind: str) -> None:
     assert "tuned" in text
 
 
+def test_clusters_are_told_beside_the_units(folder: Path) -> None:
+    """Where units share texts, the clusters say how many trials there were; else there is no word about them."""
+    verdict = read(folder, "verdict.json")
+    assert "with 428 units in 60 clusters" in shown(measures_table(verdict | {"clusters": 60}))
+    assert "clusters" not in shown(measures_table(verdict))
+
+
 def test_check_tells_rows_lengths_and_findings(folder: Path) -> None:
     """Rows, reasons, lengths, languages, findings and what was understood are all there, in 80 columns."""
     text = shown(check_table(read(folder, "data.json")))

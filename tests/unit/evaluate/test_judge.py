@@ -89,3 +89,24 @@ def test_a_model_that_gives_nan_is_refused() -> None:
     encoder = TableEncoder({text: [np.nan, 1.0] for text in (*PAIRS.queries.values(), *PAIRS.corpus.values())})
     with pytest.raises(ModelError, match="table-encoder gave vectors that are not finite"):
         judge(encoder, PAIRS, CONFIG)
+
+
+def test_queries_that_share_a_document_are_one_cluster_for_model_and_bm25() -> None:
+    """Phrasings with one answer go together, by its text or by its id; what is judged 0 ties nothing."""
+    data = Retrieval(
+        queries={"a": "red fish", "b": "fish in red", "c": "a red one", "d": "blue bird"},
+        corpus={"x": "the red fish swims", "copy": "The red fish  swims", "y": "a blue bird"},
+        qrels={"a": {"x": 1}, "b": {"x": 2}, "c": {"copy": 1, "y": 0}, "d": {"y": 1, "x": 0}},
+    )
+    for judged in (judge(HashEncoder(16), data, CONFIG)[16], judge_bm25(data, CONFIG)):
+        assert judged.clusters is not None
+        assert judged.clusters.tolist() == [0, 0, 0, 1]
+
+
+def test_scored_pairs_are_tied_by_texts_and_labelled_texts_by_nothing() -> None:
+    """A text on either side ties pairs; each labelled text is a trial of its own."""
+    pairs = Scored(tuple(ScoredPair(first, second, 0.5) for first, second in ("ab", "bc", "de")))
+    judged = judge(HashEncoder(16), pairs, CONFIG)[16]
+    assert judged.clusters is not None
+    assert judged.clusters.tolist() == [0, 0, 1]
+    assert judge(HashEncoder(16), LABELLED, CONFIG)[16].clusters is None

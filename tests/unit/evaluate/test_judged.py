@@ -5,7 +5,7 @@ from vectune.evaluate.judged import Judged
 from vectune.records import Kind
 
 
-@pytest.mark.parametrize("name", ["per_unit", "scores", "gold", "ranking"])
+@pytest.mark.parametrize("name", ["per_unit", "scores", "gold", "ranking", "clusters"])
 def test_columns_that_do_not_line_up_with_the_units_are_refused(name: str) -> None:
     """A column of another length than the units can't be built into a Judged."""
     short = np.zeros(1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vectune.evaluate.clusters import Clusters
 from vectune.evaluate.paired_correlations import PairedCorrelations
 
 RANDOM = np.random.default_rng(0)
@@ -33,3 +34,17 @@ def test_swapping_all_pairs_turns_the_sign_and_none_keeps_it() -> None:
     base, tuned = PAIR.observed()
     flips = np.stack([np.zeros(12), np.ones(12)])
     assert PAIR.swapped(flips) == pytest.approx([tuned - base, base - tuned])
+
+
+def test_clusters_count_and_swap_as_one() -> None:
+    """Drawing and swapping four clusters of three pairs is the same as naming all their pairs."""
+    of_unit = np.arange(12) % 4
+    clustered = PairedCorrelations(BASE, TUNED, GOLD, Clusters(of_unit))
+    plain = PairedCorrelations(BASE, TUNED, GOLD)
+    counts, flips = np.array([[2.0, 0.0, 1.0, 1.0]]), np.array([[1.0, 0.0, 0.0, 1.0]])
+    assert clustered.resampled(counts) == pytest.approx(plain.resampled(counts[:, of_unit]))
+    assert clustered.swapped(flips) == pytest.approx(plain.swapped(flips[:, of_unit]))
+    uneven = PairedCorrelations(BASE, TUNED, GOLD, Clusters(np.array([0] * 9 + [1] * 3)))
+    drawn = np.array([9, 10, 11])
+    expected = correlation(TUNED[drawn], GOLD[drawn]) - correlation(BASE[drawn], GOLD[drawn])
+    assert uneven.resampled(np.array([[0.0, 2.0]]))[0] == pytest.approx(expected)

@@ -35,6 +35,8 @@ UNCLEAR = Comparison("ndcg@10", 0.5, 0.51, 0.01, -0.02, 0.04, 0.5, 0.043, 120, 2
         (replace(BETTER, p=0.0501, confidence=0.9), (None, None), "ship", 0),
         (replace(BETTER, queries=10), (None, None), "ship", 0),
         (replace(BETTER, queries=9), (None, None), "undecided", 4),
+        (replace(BETTER, clusters=10), (None, None), "ship", 0),
+        (replace(BETTER, clusters=9), (None, None), "undecided", 4),
         (replace(WORSE, queries=9), (None, None), "undecided", 4),
         (replace(BETTER, queries=9), (0.8, 0.1), "do not ship", 3),
         (replace(BETTER, queries=0), (None, None), "undecided", 4),
@@ -76,6 +78,15 @@ def test_the_allowed_drop_is_the_configs() -> None:
         (replace(BETTER, queries=3), (None, None), ["Undecided: 3 queries are too few to judge, at least 10"]),
         (replace(BETTER, queries=1), (None, None), ["1 query is too few"]),
         (replace(BETTER, confidence=0.9), (None, None), ["90 % interval"]),
+        (replace(BETTER, clusters=60), (None, None), ["+0.198, 412 queries in 60 clusters of shared documents)"]),
+        (replace(BETTER, clusters=60), (None, None), ["; with 60 clusters a difference under 0.050 is mostly"]),
+        (replace(UNCLEAR, measure="pearson", clusters=60), (None, None), ["in 60 clusters of shared texts)"]),
+        (replace(UNCLEAR, clusters=60), (None, None), ["about 2,219 queries in such clusters would decide"]),
+        (
+            replace(BETTER, clusters=1),
+            (None, None),
+            ["Undecided: 412 queries in 1 cluster of shared documents are too few to judge, at least 10 clusters are"],
+        ),
     ],
 )
 def test_the_sentence_says_why(

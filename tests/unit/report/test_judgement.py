@@ -58,6 +58,13 @@ def test_difference_tells_what_would_decide(make_run: MakeRun) -> None:
     assert "Pairs in the test" in Outline(difference(make_run(kind="scored")) or "").text
 
 
+def test_difference_tells_the_clusters_where_units_share_texts(make_run: MakeRun) -> None:
+    """Their number stands beside that of the queries; a run in which nothing is shared has no word about them."""
+    text = Outline(difference(make_run(changes={"clusters": 60})) or "").text
+    assert "Queries in the test 428 Clusters of shared texts 60" in text
+    assert "Clusters" not in Outline(difference(make_run()) or "").text
+
+
 def test_difference_needs_an_interval(make_run: MakeRun) -> None:
     """Without an interval there is nothing to draw."""
     assert difference(make_run(changes={"interval": None})) is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,15 @@ def test_damage_is_a_storage_error(tmp_path: Path, content: bytes | None) -> Non
         (tmp_path / "p.parquet").write_bytes(content)
     with pytest.raises(StorageError, match="can't be read"):
         read_per_query(tmp_path / "p.parquet")
+
+
+def test_clusters_come_back_where_they_were_known(tmp_path: Path) -> None:
+    """They are no measure; a file without them has none."""
+    values, clusters = {"ndcg@10": np.array([0.1, 0.2, 0.3])}, np.array([0, 1, 0])
+    parts = [UnitScores("base", 4, ("a", "b", "c"), values), UnitScores("tuned", 4, ("a", "b", "c"), values)]
+    write_per_query(tmp_path / "without.parquet", parts)
+    write_per_query(tmp_path / "with.parquet", [replace(part, clusters=clusters) for part in parts])
+    assert [part.clusters for part in read_per_query(tmp_path / "without.parquet")] == [None, None]
+    for part in read_per_query(tmp_path / "with.parquet"):
+        np.testing.assert_array_equal(part.clusters, clusters)
+        assert list(part.per_unit) == ["ndcg@10"]

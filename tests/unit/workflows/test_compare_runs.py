@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,22 @@ def test_an_evaluation_and_a_run_on_the_same_test_rows_can_be_paired(tmp_path: P
     assert found.reason == ""
     edit(second, "verdict.json", judged_on="sha256:another")
     assert "different test rows" in compare_runs([first, second], QUICK).differences[0].reason
+
+
+def test_queries_in_clusters_make_two_runs_differ_less_surely(tmp_path: Path) -> None:
+    """The clusters that the runs kept are drawn whole, and their number is told."""
+    first, second = run(tmp_path / "a"), run(tmp_path / "b")
+    of_unit, gains = np.arange(200) // 10, np.random.default_rng(0).normal(0.05, 0.1, 20)
+    (part,) = (part for part in read_per_query(first.path / "per_query.parquet") if part.model == "tuned")
+    better = replace(part, per_unit={"ndcg@10": part.per_unit["ndcg@10"] + gains[of_unit]})
+    found = []
+    for clusters in (None, of_unit):
+        for summary, scores in ((first, part), (second, better)):
+            write_per_query(summary.path / "per_query.parquet", [replace(scores, clusters=clusters)])
+        found += compare_runs([first, second], QUICK).differences
+    plain, tied = found
+    assert (plain.clusters, tied.clusters, tied.queries) == (None, 20, 200)
+    assert tied.difference == plain.difference
+    assert plain.interval is not None
+    assert tied.interval is not None
+    assert np.ptp(tied.interval) > 2 * np.ptp(plain.interval)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -33,10 +34,10 @@ class Stages(Silent):
         self.counted[list(self.counted)[-1]] += amount
 
 
-def _judge(progress: Silent | None = None, **settings: object) -> Judgement:
+def _judge(progress: Silent | None = None, data: Retrieval = DATA, **settings: object) -> Judgement:
     config = EvaluateConfig.model_validate({"resamples": 200, **settings})
     encoders = {"base": HashEncoder(seed=1, name="one"), "tuned": HashEncoder(seed=2, name="one")}
-    return judge_all(encoders, Exam(DATA, None, (16, 64), config), progress or Silent())
+    return judge_all(encoders, Exam(data, None, (16, 64), config), progress or Silent())
 
 
 def test_each_stage_is_named_once_and_filled() -> None:
@@ -84,3 +85,15 @@ def test_wrong_measure_is_refused_before_any_work() -> None:
     with pytest.raises(ConfigError, match="spearman"):
         _judge(stages, measure="spearman")
     assert stages.totals == {}
+
+
+def test_the_number_of_clusters_stands_beside_the_queries() -> None:
+    """Twenty queries with ten documents are ten trials in verdict.json and in what is kept of each query."""
+    twice = replace(DATA, qrels={f"q{n}": {f"d{n // 2}": 1} for n in range(20)})
+    judged = _judge(general=False, data=twice)
+    assert (judged.as_json()["queries"], judged.as_json()["clusters"]) == (20, 10)
+    assert "20 queries in 10 clusters of shared documents" in judged.verdict.sentence
+    for part in judged.unit_scores():
+        assert part.clusters is not None
+        assert part.clusters.tolist() == [n // 2 for n in range(20)]
+    assert _judge(general=False).as_json()["clusters"] is None
