@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from vectune.evaluate.clusters import clusters_of
 from vectune.evaluate.judged import Judged
 from vectune.evaluate.measures import mean_of_units, ranking_measures
-from vectune.evaluate.metrics.graded import DEPTH, Graded
+from vectune.evaluate.metrics.graded import Graded
+from vectune.evaluate.own_documents import best_others, own_documents
 from vectune.evaluate.sides import Matcher, Sides
 from vectune.evaluate.triplets import triplet_accuracy
 from vectune.records import Kind, Retrieval, Role
 
 
 class RetrievalTask:
-    """Every query with a relevant document ranks the whole corpus; the other queries are left out and counted."""
+    """Every query with a relevant document ranks the corpus but for itself; other queries are left out and counted."""
 
     def __init__(self, data: Retrieval) -> None:
         self._data = data
@@ -24,6 +25,8 @@ class RetrievalTask:
         # The search puts the earlier of equally good documents first; trec_eval the one with the higher id.
         ids = sorted(data.corpus, reverse=True)
         self._places = {name: place for place, name in enumerate(ids)}
+        own = own_documents(data, self._queries)
+        self._own = [frozenset(self._places[document] for document in found) for found in own]
         self._in_corpus = np.argsort([self._places[name] for name in data.corpus]).astype(np.int64)
         self.sides = Sides(
             left=[data.queries[name] for name in self._queries],
@@ -34,7 +37,7 @@ class RetrievalTask:
 
     def judge(self, matcher: Matcher) -> Judged:
         """Rank and measure."""
-        scores, ranking = matcher.top_k(DEPTH)
+        scores, ranking = best_others(matcher, self._own)
         per_unit = ranking_measures(self._graded(scores > matcher.floor, ranking))
         if self._data.kind is Kind.TRIPLETS:
             per_unit = {"triplet_accuracy": self._triplets(matcher), **per_unit}
