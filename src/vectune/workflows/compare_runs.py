@@ -141,7 +141,7 @@ def _apart(first: RunSummary, second: RunSummary) -> str:
         return "they were decided by different measures"
     exams = [_exam_of(run) for run in (first, second)]
     if None not in exams:
-        return "" if exams[0] == exams[1] else "they were judged on different test rows"
+        return _apart_by_order(first, second) if exams[0] == exams[1] else "they were judged on different test rows"
     data = [_data_of(run) for run in (first, second)]
     if None in (data[0][0], data[1][0]):
         return "the data of one of them has no fingerprint"
@@ -150,13 +150,21 @@ def _apart(first: RunSummary, second: RunSummary) -> str:
     return "" if data[0][1] == data[1][1] else "they were judged on different test rows of the same data"
 
 
-def _exam_of(run: RunSummary) -> str | None:
-    """The fingerprint of the very rows and documents that the run was judged on, where verdict.json has it."""
+def _apart_by_order(first: RunSummary, second: RunSummary) -> str:
+    """Units are named after their rows: in another order the same name is another unit. Older runs keep no order."""
+    orders = [_exam_of(run, "judged_in_order") for run in (first, second)]
+    if None in orders or orders[0] == orders[1]:
+        return ""
+    return "their test rows are the same in another order; judge both on one file with `vectune evaluate --out`"
+
+
+def _exam_of(run: RunSummary, key: str = "judged_on") -> str | None:
+    """A fingerprint of the very rows and documents that the run was judged on, where verdict.json has it."""
     try:
-        judged_on = read_verdict(run.path).get("judged_on")
+        found = read_verdict(run.path).get(key)
     except (NotFound, StorageError):
         return None
-    return judged_on if isinstance(judged_on, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _data_of(run: RunSummary) -> tuple[str | None, tuple[str, ...] | None]:

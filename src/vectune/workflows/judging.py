@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vectune.config import EvaluateConfig
-from vectune.data.fingerprint import fingerprint
+from vectune.data.fingerprint import fingerprint, order_fingerprint
 from vectune.encode.encoder import Encoder
 from vectune.evaluate.general import GeneralAbility, general_ability
 from vectune.evaluate.judge import judge, judge_bm25
@@ -86,6 +86,7 @@ class Judgement:
             "dims": list(self.by_model[TUNED]),
             "kind": self.exam.data.kind.value,
             "judged_on": fingerprint(self.exam.data),
+            "judged_in_order": order_fingerprint(self.exam.data),
         }
 
     def examples_as_json(self) -> dict[str, list[dict[str, Any]]]:

@@ -97,3 +97,11 @@ def test_the_number_of_clusters_stands_beside_the_queries() -> None:
         assert part.clusters is not None
         assert part.clusters.tolist() == [n // 2 for n in range(20)]
     assert _judge(general=False).as_json()["clusters"] is None
+
+
+def test_verdict_names_the_exam_and_its_order() -> None:
+    """The same rows in another order are the same exam; that they stand in another order shows beside it."""
+    turned = replace(DATA, queries=dict(reversed(DATA.queries.items())))
+    first, again, other = (_judge(general=False, data=data).as_json() for data in (DATA, DATA, turned))
+    assert first["judged_on"] == other["judged_on"]
+    assert first["judged_in_order"] == again["judged_in_order"] != other["judged_in_order"]
