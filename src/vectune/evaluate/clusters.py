@@ -1,4 +1,4 @@
-"""Units that share a text, which chance draws and swaps together: many phrasings of one question are one trial.
+"""Units that stand for the same thing, which chance draws and swaps together: phrasings of one question are one trial.
 
 Cameron, Gelbach and Miller, Bootstrap-based improvements for inference with clustered errors (Review of Economics and
 Statistics, 2008).

@@ -1,8 +1,8 @@
 """A query that stands in the corpus itself finds itself first, which no model can help: it is left out of its ranking.
 
 BEIR ignores the document that has the id of the query (Thakur et al., BEIR: a heterogeneous benchmark for zero-shot
-evaluation of information retrieval models, 2021). Here an equal text counts too, since many formats have no ids of
-their own, and a document that is judged relevant stays.
+evaluation of information retrieval models, 2021). Here the text tells, since many formats have no ids of their own, and
+in others queries and documents are numbered apart; a document that is judged relevant stays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vectune.records import Retrieval
 def own_documents(data: Retrieval, queries: Sequence[str]) -> list[frozenset[str]]:
     """For each of `queries` (ids) the ids of the documents that are the query itself and not judged relevant.
 
-    They have the query's id, or its text whatever the case and white space.
+    They have the query's text, whatever the case and white space.
     """
     same_text: dict[str, set[str]] = {normal(data.queries[name]): set() for name in queries}
     for document, text in data.corpus.items():
@@ -30,8 +30,7 @@ def own_documents(data: Retrieval, queries: Sequence[str]) -> list[frozenset[str
             found.add(document)
 
     def own(query: str) -> frozenset[str]:
-        same_id = {query} if query in data.corpus else set()
-        return frozenset((same_text[normal(data.queries[query])] | same_id).difference(relevant_ids(data, query)))
+        return frozenset(same_text[normal(data.queries[query])].difference(relevant_ids(data, query)))
 
     return [own(query) for query in queries]
 

@@ -53,9 +53,13 @@ class RetrievalTask:
         )
 
     def _shared_texts(self, query: str) -> list[str]:
-        """The query and its relevant documents: queries with one of them in common are no trials of their own."""
-        relevant = [self._data.corpus[name] for name, grade in self._data.qrels[query].items() if grade > 0]
-        return [self._data.queries[query], *relevant]
+        """What makes queries one trial: their own text, or all of their relevant documents.
+
+        One document in common is not enough: where queries have many, as in most sets of judged searches, chains of
+        such would tie all of them together, and nothing could be told from any number of queries.
+        """
+        relevant = sorted(self._data.corpus[name] for name, grade in self._data.qrels[query].items() if grade > 0)
+        return [f"query {self._data.queries[query]}", f"documents {' '.join(relevant)}"]
 
     def _graded(self, found: NDArray[np.bool_], ranking: NDArray[np.int64]) -> Graded:
         grades = [

@@ -2,7 +2,7 @@
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 15; for search measures Smucker, Allan
 and Carterette, A comparison of statistical significance tests for information retrieval evaluation (CIKM 2007).
-Units that share a text are drawn and swapped as one cluster (`evaluate.clusters`).
+Units that ask for the same are drawn and swapped as one cluster (`evaluate.clusters`).
 """
 
 from __future__ import annotations

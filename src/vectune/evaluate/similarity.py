@@ -16,7 +16,7 @@ class SimilarityTask:
 
     def __init__(self, data: Scored) -> None:
         self._gold = np.array([pair.score for pair in data.pairs], dtype=np.float64)
-        self._clusters = clusters_of((pair.first, pair.second) for pair in data.pairs)
+        self._clusters = clusters_of([pair.first] for pair in data.pairs)
         self.sides = Sides(left=[pair.first for pair in data.pairs], right=[pair.second for pair in data.pairs])
 
     def judge(self, matcher: Matcher) -> Judged:

@@ -40,7 +40,7 @@ def decide(
     """The verdict on a comparison.
 
     In this order: `do not ship` when general ability fell by more than `config.max_general_drop`; `undecided` with
-    fewer than 10 units (clusters, where units share texts) or when the difference does not decide
+    fewer than 10 units (clusters, where units ask for the same) or when the difference does not decide
     (`Comparison.decides`); `do not ship` when the interval lies below zero; `ship` when it lies above.
     `totals` are the tuned model's measures, which the targets are held against. General ability is None when it was
     not measured.
@@ -127,7 +127,7 @@ def _what_could_be_seen(comparison: Comparison) -> str:
 
 
 def _units(comparison: Comparison) -> str:
-    """The units, and the clusters that they make where some share texts."""
+    """The units, and the clusters that they make where some ask for the same."""
     if comparison.clusters is None:
         return _queries(comparison)
     shared = "texts" if comparison.measure in CORRELATIONS else "documents"

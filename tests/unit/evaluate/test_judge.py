@@ -91,7 +91,7 @@ def test_a_model_that_gives_nan_is_refused() -> None:
         judge(encoder, PAIRS, CONFIG)
 
 
-def test_queries_that_share_a_document_are_one_cluster_for_model_and_bm25() -> None:
+def test_queries_with_the_same_documents_are_one_cluster_for_model_and_bm25() -> None:
     """Phrasings with one answer go together, by its text or by its id; what is judged 0 ties nothing."""
     data = Retrieval(
         queries={"a": "red fish", "b": "fish in red", "c": "a red one", "d": "blue bird"},
@@ -103,10 +103,23 @@ def test_queries_that_share_a_document_are_one_cluster_for_model_and_bm25() -> N
         assert judged.clusters.tolist() == [0, 0, 0, 1]
 
 
-def test_scored_pairs_are_tied_by_texts_and_labelled_texts_by_nothing() -> None:
-    """A text on either side ties pairs; each labelled text is a trial of its own."""
-    pairs = Scored(tuple(ScoredPair(first, second, 0.5) for first, second in ("ab", "bc", "de")))
+def test_some_documents_in_common_tie_no_queries() -> None:
+    """Where each query has many, nearly all would hang together; an equal set of them ties, and so does an equal text
+    of queries, but not that of a query and a document."""
+    data = Retrieval(
+        queries={"a": "red", "b": "fish", "c": "sun", "d": "Fish", "e": "sky"},
+        corpus={"x": "a red fish", "y": "a blue fish", "z": "sun"},
+        qrels={"a": {"x": 1, "y": 1}, "b": {"y": 1}, "c": {"y": 2, "x": 1}, "d": {"z": 1, "y": 1}, "e": {"z": 1}},
+    )
+    clusters = judge(HashEncoder(16), data, CONFIG)[16].clusters
+    assert clusters is not None
+    assert clusters.tolist() == [0, 1, 0, 1, 2]
+
+
+def test_scored_pairs_are_tied_by_their_first_text_and_labelled_texts_by_nothing() -> None:
+    """Pairs of one text with many are one trial, a chain of texts ties nothing; each labelled text stands alone."""
+    pairs = Scored(tuple(ScoredPair(first, second, 0.5) for first, second in ("ab", "bc", "ac")))
     judged = judge(HashEncoder(16), pairs, CONFIG)[16]
     assert judged.clusters is not None
-    assert judged.clusters.tolist() == [0, 0, 1]
+    assert judged.clusters.tolist() == [0, 1, 0]
     assert judge(HashEncoder(16), LABELLED, CONFIG)[16].clusters is None
