@@ -199,7 +199,8 @@ def test_job_that_pauses_goes_on_and_is_cancelled(
     known = steps()
     jobs.resume(job)
     _until(lambda: max(steps()) > max(known))
-    assert len(set(steps())) >= len(steps()) / 2  # a step may have a loss and an evaluation
+    told = steps()  # once: more may come at any moment
+    assert len(set(told)) >= len(told) / 2  # a step may have a loss and an evaluation
     assert jobs.cancel(job).status == "cancelled"
     _until(lambda: not (service.log.parent / "home" / "jobs" / job).exists())
 

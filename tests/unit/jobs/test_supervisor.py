@@ -44,6 +44,7 @@ def test_urls_are_not_for_everybody(stores: Stores) -> None:
     supervisor.start()
     try:
         process = Path(f"/proc/{supervisor.pids[0]}")
+        until(lambda: all((process / name).read_bytes() for name in ("cmdline", "environ")))  # there a moment after
         arguments, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
     finally:
         supervisor.stop()
