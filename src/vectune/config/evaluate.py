@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from vectune.config.model import Config
 from vectune.config.vectors import Dim
@@ -39,3 +41,10 @@ class EvaluateConfig(Config):
     """Seed of the resampling."""
     verdict: VerdictConfig = VerdictConfig()
     """When a tuned model may ship."""
+
+    @model_validator(mode="after")
+    def _can_decide(self) -> Self:
+        """The smallest p that so many resamples can give must be one that decides."""
+        if 1 / (self.resamples + 1) > 1 - self.confidence:
+            raise ValueError(f"{self.resamples} resamples can decide nothing at a confidence of {self.confidence}")
+        return self

@@ -76,8 +76,7 @@ def layout(folder: Path, names: Mapping[str, str]) -> Layout:
     found: dict[str, tuple[str, ...]] = {}
     others = []
     for file in tables:
-        words = re.split(r"[-_.]", file.name.lower())
-        split = next((names[word] for word in words if word in names), None)
+        split = next((names[word] for word in _words(file, folder) if word in names), None)
         if split is not None and split not in found:
             found[split] = (str(file),)
         else:
@@ -93,10 +92,20 @@ def layout(folder: Path, names: Mapping[str, str]) -> Layout:
     return Layout(corpus, queries, found, said)
 
 
+def _words(file: Path, folder: Path) -> list[str]:
+    """The words of a file's name that may be a split's: those after a dot only where it must hold judgements, since
+    `queries.train.tsv` beside the corpus holds none."""
+    dotted = file.parent != folder or _says_judgements(file)
+    return re.split(r"[-_.]", file.name.lower() if dotted else file.name.lower().split(".", 1)[0])
+
+
 def _is_prose(file: Path) -> bool:
     """Whether a file beside the corpus is a README.txt, LICENSE.txt or the like, and not judgements."""
-    name = file.name.lower()
-    return name.removesuffix(".gz").endswith(".txt") and not any(word in name for word in ("qrel", "label"))
+    return file.name.lower().removesuffix(".gz").endswith(".txt") and not _says_judgements(file)
+
+
+def _says_judgements(file: Path) -> bool:
+    return any(word in file.name.lower() for word in ("qrel", "label"))
 
 
 class _Texts:

@@ -63,7 +63,7 @@ def check(
             if out is not None:
                 with results_folder(out) as aside:
                     if examined.refusal is None:
-                        write_outcomes(aside, outcomes(spool, examined.decisions), stream.roles.kind)
+                        write_outcomes(aside, outcomes(spool, examined.decisions), stream.roles)
                         write_summary(aside, examined.report.as_json())
                     else:
                         write_dropped(aside, outcomes(spool, examined.decisions))

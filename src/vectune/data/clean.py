@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 
+from vectune.data.roles import Roles
 from vectune.data.row_decisions import columns_of
 from vectune.records import Dropped, Kind, Retrieval, Row
 from vectune.store.atomic import folder_aside, refuse_occupied, storage_error
@@ -45,14 +46,19 @@ def results_folder(out: Path) -> Iterator[Path]:
         raise storage_error(out, error) from error
 
 
-def write_outcomes(folder: Path, outcomes: Iterable[Row | Dropped], kind: Kind) -> None:
-    """Stream rows, all of one kind, to clean.jsonl and what was left out to dropped.jsonl."""
+def write_outcomes(folder: Path, outcomes: Iterable[Row | Dropped], roles: Roles) -> None:
+    """Stream rows, which have all these roles, to clean.jsonl and what was left out to dropped.jsonl.
+
+    Negatives of pairs are lists in every row: a single one would be read as a triplet's, and where the first rows have
+    none nobody would look for those of others.
+    """
+    listed = ("negative",) if roles.kind is Kind.PAIRS and "negative" in roles.columns else ()
     with _writing(folder / CLEAN) as clean, _writing(folder / DROPPED) as dropped:
         for item in outcomes:
             if isinstance(item, Dropped):
                 dropped.write(_line(item))
             else:
-                clean.write(orjson.dumps(columns_of(item, kind)) + b"\n")
+                clean.write(orjson.dumps(columns_of(item, listed)) + b"\n")
 
 
 def write_dropped(folder: Path, items: Iterable[Row | Dropped]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,21 +93,20 @@ def _without(pair: Pair, lost: frozenset[int]) -> Pair:
     return replace(pair, negatives=negatives, scores=scores)
 
 
-def columns_of(row: Row, kind: Kind | None = None) -> dict[str, Any]:
+def columns_of(row: Row, listed: Collection[str] = ()) -> dict[str, Any]:
     """The row as named columns, the way clean data is written.
 
-    A single text is a string, but for the negative of `kind` pairs, which would be read as a triplet's then.
+    A single text is a string, and a side without texts is left out, but for the sides that are `listed`.
     """
     if isinstance(row, ScoredPair):
         return {"sentence1": row.first, "sentence2": row.second, "score": row.score}
     if isinstance(row, LabelledText):
         return {"text": row.text, "label": row.label}
     sides = {"anchor": (row.anchor,), "positive": row.positives, "negative": row.negatives}
-    listed = ("negative",) if kind is Kind.PAIRS else ()
     named: dict[str, Any] = {
         name: texts[0] if len(texts) == 1 and name not in listed else list(texts)
         for name, texts in sides.items()
-        if texts
+        if texts or name in listed
     }
     if row.scores:
         count = len(row.positives)

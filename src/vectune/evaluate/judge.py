@@ -49,7 +49,13 @@ def judge(
             f"model {encoder.name} has vectors of {encoder.dim} values and can't be judged at {wrong[0]}",
             hint=f"take dims from 1 to {encoder.dim}",
         )
-    task = _task(data, config, reference)
+    return judge_by(encoder, task_of(data, config, reference), dims, progress)
+
+
+def judge_by(
+    encoder: Encoder, task: Task, dims: Sequence[int] = (), progress: Progress | None = None
+) -> dict[int, Judged]:
+    """`judge` by a task that is made once for many models, or for one model many times; `dims` are the model's own."""
     matcher = encode_sides(encoder, task.sides, progress or Silent())
     return {dim: task.judge(matcher.cut(dim)) for dim in sorted({encoder.dim, *dims}, reverse=True)}
 
@@ -59,11 +65,12 @@ def judge_bm25(data: Dataset, config: EvaluateConfig, *, reference: Labelled | N
 
     A document that shares no word with the query counts as not found.
     """
-    task = _task(data, config, reference)
+    task = task_of(data, config, reference)
     return task.judge(WordMatcher(task.sides))
 
 
-def _task(data: Dataset, config: EvaluateConfig, reference: Labelled | None) -> Task:
+def task_of(data: Dataset, config: EvaluateConfig, reference: Labelled | None = None) -> Task:
+    """What `data` asks of a model. It goes through all texts once, to know which stand for the same."""
     if isinstance(data, Retrieval):
         return RetrievalTask(data)
     if isinstance(data, Scored):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vectune.data.normal import normal
 from vectune.evaluate.clusters import clusters_of
 from vectune.evaluate.judged import Judged
 from vectune.evaluate.measures import mean_of_units, ranking_measures
@@ -53,13 +54,16 @@ class RetrievalTask:
         )
 
     def _shared_texts(self, query: str) -> list[str]:
-        """What makes queries one trial: their own text, or all of their relevant documents.
+        """What makes queries one trial: their own text, all of their relevant documents, or both in another order, as
+        pairs of questions stand in the data that ask for each other.
 
         One document in common is not enough: where queries have many, as in most sets of judged searches, chains of
         such would tie all of them together, and nothing could be told from any number of queries.
         """
-        relevant = sorted(self._data.corpus[name] for name, grade in self._data.qrels[query].items() if grade > 0)
-        return [f"query {self._data.queries[query]}", f"documents {' '.join(relevant)}"]
+        own, grades = normal(self._data.queries[query]), self._data.qrels[query]
+        relevant = sorted({normal(self._data.corpus[name]) for name, grade in grades.items() if grade > 0})
+        together = sorted({own, *relevant})
+        return [f"query {own}", f"documents {' '.join(relevant)}", f"both {' '.join(together)}"]
 
     def _graded(self, found: NDArray[np.bool_], ranking: NDArray[np.int64]) -> Graded:
         grades = [

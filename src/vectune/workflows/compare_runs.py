@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from vectune.config import EvaluateConfig
 from vectune.errors import NotFound, StorageError
 from vectune.evaluate.judged import Judged
@@ -102,11 +104,18 @@ def _differences(first: RunSummary, second: RunSummary, config: EvaluateConfig) 
         return [RunDifference(first.name, second.name, first.measure, reason=reason)]
     mine, theirs = scores
     dims = sorted(mine.keys() & theirs.keys(), reverse=True)
-    pairs = {dim: (mine[dim], theirs[dim]) for dim in dims if mine[dim].units == theirs[dim].units}
+    pairs = {dim: (mine[dim], theirs[dim]) for dim in dims if _same_units(mine[dim], theirs[dim])}
     if not pairs:
         reason = "they share no dimension, or were judged on different test rows"
         return [RunDifference(first.name, second.name, first.measure, reason=reason)]
     return [_difference(first, second, dim, pair, config) for dim, pair in pairs.items()]
+
+
+def _same_units(mine: UnitScores, theirs: UnitScores) -> bool:
+    """Whether they are of the same units, as far as names and given scores tell."""
+    if (mine.gold is None) != (theirs.gold is None) or mine.units != theirs.units:
+        return False
+    return mine.gold is None or np.array_equal(mine.gold, np.asarray(theirs.gold))
 
 
 def _difference(
@@ -151,10 +160,13 @@ def _apart(first: RunSummary, second: RunSummary) -> str:
 
 
 def _apart_by_order(first: RunSummary, second: RunSummary) -> str:
-    """Units are named after their rows: in another order the same name is another unit. Older runs keep no order."""
+    """Units are named after their rows: in another order the same name is another unit. Older runs keep no order, and
+    were judged before queries passed themselves over."""
     orders = [_exam_of(run, "judged_in_order") for run in (first, second)]
-    if None in orders or orders[0] == orders[1]:
+    if orders[0] == orders[1]:
         return ""
+    if None in orders:
+        return "one of them is of an older version, which judged otherwise; judge both anew by `vectune evaluate --out`"
     return "their test rows are the same in another order; judge both on one file with `vectune evaluate --out`"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from vectune.config import EvaluateConfig, TrainConfig
 from vectune.encode.encoder import Encoder
 from vectune.errors import ConfigError
-from vectune.evaluate.judge import judge
+from vectune.evaluate.judge import Task, judge_by, task_of
 from vectune.evaluate.measures import decisive_measure
 from vectune.records import Dataset, Labelled, Retrieval, Splits
 
@@ -28,12 +29,17 @@ class DevScorer:
 
     def __call__(self, encoder: Encoder) -> float:
         """The score of `encoder` at full size."""
-        totals = judge(encoder, self.dev, self.config, reference=self.reference)[encoder.dim].totals
+        totals = judge_by(encoder, self._task)[encoder.dim].totals
         if self.measure not in totals:
             raise ConfigError(
                 f"{self.measure} can't be measured on dev.", "Give more data, or name another measure with --measure."
             )
         return totals[self.measure]
+
+    @cached_property
+    def _task(self) -> Task:
+        """Made once: dev is asked many times while a model is trained."""
+        return task_of(self.dev, self.config, self.reference)
 
 
 def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> DevScorer | None:

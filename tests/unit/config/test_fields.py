@@ -82,6 +82,7 @@ def test_nothing_is_changed_after() -> None:
         (EvaluateConfig, {"dims": (-8,)}),
         (EvaluateConfig, {"resamples": 10}),
         (EvaluateConfig, {"confidence": 1}),
+        (EvaluateConfig, {"confidence": 0.995, "resamples": 198}),
         (VerdictConfig, {"max_general_drop": -0.1}),
     ],
 )

@@ -98,6 +98,14 @@ def test_a_split_is_named_anywhere_in_the_name_of_its_judgements(tmp_path: Path,
     assert {name: list(split.queries) for name, split in found.splits.items()} == {"train": ["q1"], "test": ["q2"]}
 
 
+def test_tables_beside_the_corpus_are_no_judgements_by_a_word_after_a_dot(tmp_path: Path) -> None:
+    """`queries.train.tsv` holds queries: it is said to be left out, and the judgements are those in qrels."""
+    tables = {"qrels/test.tsv": "q1\td1\n", "queries.train.tsv": "q7\twhat is it\n", "triples.train.tsv": "a\tb\tc\n"}
+    found = _read(_folder(tmp_path, tables))
+    assert list(found.splits) == ["test"]
+    assert any("queries.train.tsv" in said and "triples.train.tsv" in said for said in found.said)
+
+
 def test_bad_lines_are_dropped_with_file_and_line(tmp_path: Path) -> None:
     """Texts and judgements that can't be used are collected, and the rest is read."""
     corpus = [*CORPUS, b"broken", {"_id": "d1", "text": "again"}, {"text": "no id"}, {"_id": 9, "text": " "}, {"id": 5}]

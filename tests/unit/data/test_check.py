@@ -66,6 +66,17 @@ def test_lists_of_one_negative_are_read_back_as_pairs(tmp_path: Path) -> None:
     assert check(open_source(str(out / "clean.jsonl"), CONFIG), CONFIG).kind is Kind.TRIPLETS
 
 
+def test_negatives_that_come_late_are_read_back(tmp_path: Path) -> None:
+    """The columns are told by the first rows: of these none has a negative, and those of the last are not lost."""
+    rows = [{"query": f"what is thing {n}", "pos": [f"thing number {n} explained"], "neg": []} for n in range(300)]
+    late: list[dict[str, object]] = [*rows, {"query": "and a car", "pos": ["sell it"], "neg": ["buy a horse", "walk"]}]
+    out = tmp_path / "out"
+    check(open_source(write(tmp_path / "late.jsonl", late), CONFIG), CONFIG, out=out)
+    again = load_checked(open_source(str(out / "clean.jsonl"), CONFIG), CONFIG).data
+    assert isinstance(again, Retrieval)
+    assert [len(found) for found in again.negatives.values() if found] == [2]
+
+
 def test_streaming_and_in_memory_say_the_same(tmp_path: Path) -> None:
     """Both faces of the check share their decisions."""
     source = open_source(write(tmp_path / "pairs.jsonl", PAIRS, broken=1), CONFIG)

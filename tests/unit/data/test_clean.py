@@ -14,9 +14,11 @@ from vectune.data.clean import (
     write_retrieval,
     write_summary,
 )
+from vectune.data.roles import Roles
 from vectune.errors import StorageError
 from vectune.records import Dropped, Kind, Pair, Retrieval
 
+ROLES = Roles(Kind.PAIRS, "pairs", {"anchor": ("anchor",), "positive": ("positive",)})
 ITEMS = [Pair("a", ("b",), (), 1), Dropped(2, "broken json", '{"x'), Pair("c", ("d", "e"), (), 3)]
 
 
@@ -27,7 +29,7 @@ def lines(path: Path) -> list[object]:
 def test_rows_and_drops_go_to_their_files(tmp_path: Path) -> None:
     """Clean rows are named columns, drops have number, reason and content."""
     with results_folder(tmp_path / "out") as folder:
-        write_outcomes(folder, ITEMS, Kind.PAIRS)
+        write_outcomes(folder, ITEMS, ROLES)
     assert lines(tmp_path / "out/clean.jsonl") == [
         {"anchor": "a", "positive": "b"},
         {"anchor": "c", "positive": ["d", "e"]},
@@ -39,7 +41,7 @@ def test_an_earlier_result_is_replaced_whole(tmp_path: Path) -> None:
     """No file of the first check stays beside those of the second."""
     out = tmp_path / "out"
     with results_folder(out) as folder:
-        write_outcomes(folder, ITEMS, Kind.PAIRS)
+        write_outcomes(folder, ITEMS, ROLES)
         write_summary(folder, {"rows": 1})
     refuse_foreign(out)
     with results_folder(out) as folder:
@@ -63,7 +65,7 @@ def test_a_failure_leaves_the_earlier_result(tmp_path: Path) -> None:
     """Half a result never replaces a whole one."""
     out = tmp_path / "out"
     with results_folder(out) as folder:
-        write_outcomes(folder, ITEMS, Kind.PAIRS)
+        write_outcomes(folder, ITEMS, ROLES)
 
     def failing() -> Iterator[Dropped]:
         yield Dropped(1, "why")

@@ -100,11 +100,13 @@ def test_dropped_lines_pass_through_in_their_place() -> None:
 
 
 def test_columns_are_those_that_the_reader_knows() -> None:
-    """A single text is a string (a negative of pairs a list), several are a list, none leave the column out; long rows
-    are cut when shown."""
+    """A single text is a string, several are a list, none leave the column out; a side that is listed is a list in any
+    case. Long rows are cut when shown."""
     assert columns_of(Pair("a", ("b",), (), 1)) == {"anchor": "a", "positive": "b"}
     assert columns_of(Pair("a", ("b", "c"), ("d",), 1)) == {"anchor": "a", "positive": ["b", "c"], "negative": "d"}
-    assert columns_of(Pair("a", ("b",), ("d",), 1), Kind.PAIRS) == {"anchor": "a", "positive": "b", "negative": ["d"]}
+    for negatives in ((), ("d",), ("d", "e")):
+        written = columns_of(Pair("a", ("b",), negatives, 1), ("negative",))
+        assert written == {"anchor": "a", "positive": "b", "negative": list(negatives)}
     assert columns_of(Pair("a", ("b",), ("d",), 1), Kind.TRIPLETS) == {"anchor": "a", "positive": "b", "negative": "d"}
     assert columns_of(ScoredPair("a", "b", 0.5)) == {"sentence1": "a", "sentence2": "b", "score": 0.5}
     assert columns_of(LabelledText("a", "b")) == {"text": "a", "label": "b"}

@@ -10,7 +10,7 @@ from vectune.config import EvaluateConfig
 from vectune.encode.dims import truncate
 from vectune.encode.encoder import Encoder, Vectors
 from vectune.errors import ConfigError, ModelError
-from vectune.evaluate.judge import judge, judge_bm25
+from vectune.evaluate.judge import judge, judge_bm25, judge_by, task_of
 from vectune.evaluate.measures import MEASURES
 from vectune.records import Dataset, Kind, Labelled, LabelledText, Retrieval, Role, Scored, ScoredPair
 
@@ -114,6 +114,26 @@ def test_some_documents_in_common_tie_no_queries() -> None:
     clusters = judge(HashEncoder(16), data, CONFIG)[16].clusters
     assert clusters is not None
     assert clusters.tolist() == [0, 1, 0, 1, 2]
+
+
+def test_questions_that_ask_for_each_other_are_one_cluster() -> None:
+    """A pair in both orders is one fact; a chain of such pairs ties no more than each to its own reverse."""
+    data = Retrieval(
+        queries={"a": "Red fish", "b": "a fish in red", "c": "blue"},
+        corpus={"x": "red  fish", "y": "A fish in red", "z": "a fish in red", "w": "red"},
+        qrels={"a": {"y": 1}, "b": {"x": 1}, "c": {"w": 1}},
+    )
+    clusters = judge(HashEncoder(16), data, CONFIG)[16].clusters
+    assert clusters is not None
+    assert clusters.tolist() == [0, 0, 1]
+
+
+def test_a_task_serves_many_models() -> None:
+    """Made once, it judges each model as `judge` does."""
+    task = task_of(PAIRS, CONFIG)
+    for size in (8, 16):
+        encoder = HashEncoder(size)
+        assert judge_by(encoder, task)[size].totals == judge(encoder, PAIRS, CONFIG)[size].totals
 
 
 def test_scored_pairs_are_tied_by_their_first_text_and_labelled_texts_by_nothing() -> None:

@@ -61,6 +61,15 @@ def test_correlations_are_paired_too(tmp_path: Path) -> None:
     assert found.difference == 0
 
 
+def test_pairs_of_other_given_scores_are_not_paired(tmp_path: Path) -> None:
+    """Row numbers agree, but what was given for them does not: the rows are others."""
+    first, second = run(tmp_path / "a", kind="scored"), run(tmp_path / "b", kind="scored")
+    parts = read_per_query(second.path / "per_query.parquet")
+    turned = [replace(part, gold=None if part.gold is None else np.asarray(part.gold)[::-1]) for part in parts]
+    write_per_query(second.path / "per_query.parquet", turned)
+    assert "different test rows" in compare_runs([first, second], QUICK).differences[0].reason
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
@@ -131,13 +140,17 @@ def test_queries_in_clusters_make_two_runs_differ_less_surely(tmp_path: Path) ->
 
 
 def test_the_same_test_rows_in_another_order_are_not_paired(tmp_path: Path) -> None:
-    """Row 3 of the one is another query than row 3 of the other; a run that kept no order is paired as before."""
+    """Row 3 of the one is another query than row 3 of the other. A run that kept no order was judged by other rules,
+    and is paired with its like alone."""
     first, second = run(tmp_path / "a"), run(tmp_path / "b")
     for summary, order in ((first, "sha256:one"), (second, "sha256:other")):
         edit(summary, "verdict.json", judged_on="sha256:same", judged_in_order=order)
     (found,) = compare_runs([first, second], QUICK).differences
     assert found.difference is None
     assert "the same in another order" in found.reason
-    for kept in ("sha256:one", None):
-        edit(second, "verdict.json", judged_in_order=kept)
+    edit(second, "verdict.json", judged_in_order=None)
+    assert "of an older version" in compare_runs([first, second], QUICK).differences[0].reason
+    for kept in (None, "sha256:one"):
+        for summary in (first, second):
+            edit(summary, "verdict.json", judged_in_order=kept)
         assert compare_runs([first, second], QUICK).differences[0].reason == ""

@@ -36,6 +36,16 @@ def test_scorer_names_its_measure() -> None:
         assert -1 <= scorer(HashEncoder()) <= 1
 
 
+def test_dev_is_looked_through_once() -> None:
+    """Asked many times, the scorer goes on with what it made of the data at first, and scores the same."""
+    pairs = _retrieval(8)
+    scorer = dev_scorer(Splits(pairs, pairs, pairs), EvaluateConfig(), TrainConfig())
+    assert scorer is not None
+    first, task = scorer(HashEncoder()), scorer._task
+    assert scorer(HashEncoder()) == first
+    assert scorer._task is task
+
+
 def test_small_dev_selects_nothing() -> None:
     """Under four units there is no scorer."""
     whole, three = _retrieval(8), _retrieval(3)
