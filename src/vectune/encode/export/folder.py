@@ -14,10 +14,10 @@ from vectune.encode.adapted import ADAPTER_FILE
 from vectune.encode.adapted import MANIFEST_FILE as ADAPTER_MANIFEST
 from vectune.encode.custom_code import copy_code, custom_code
 from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
+from vectune.encode.export.int8_linear import in_place
 from vectune.encode.export.manifest import TOKENIZER_FILE, Manifest, Runtime, write_manifest
 from vectune.encode.export.onnx_graph import refuse_too_large_for_int8, write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
-from vectune.encode.export.outliers import split_layers
 from vectune.encode.export.sensitivity import Sensitivity
 from vectune.encode.loading import save_model
 from vectune.encode.sentence_encoder import SentenceEncoder
@@ -99,7 +99,7 @@ def write_export(
     else:
         measured = sensitivity or Sensitivity(encoder, calibration.token_ids, calibration.smoothing)
         plan = measured.plan(calibration.most_loss)
-        with split_layers(encoder.model, plan.split):
+        with in_place(encoder.model, measured.layers(calibration.most_loss)):
             file = way.write(encoder, folder)
         way.quantise(folder / file, calibration, plan.in_floating_point)
         told = {

@@ -1,9 +1,9 @@
 """A graph with 8-bit integers in its matrix products, calibrated on texts.
 
-Static post-training quantisation by NNCF, in its scheme for transformers, after SmoothQuant (Xiao et al., 2023, arXiv
-2211.10438): part of each activation's range is moved into the weights, so that outliers do not eat the 8 bits.
-Weights are quantised per output channel, activations per tensor. Attention stays in floating point, where int8 is no
-faster, tables of embeddings, which are only looked up, and the layers that int8 would hurt most.
+Static post-training quantisation by NNCF, in its scheme for transformers. Weights are quantised per output channel,
+activations per tensor; linear layers come smoothed and with weights that are on their grid (`int8_linear`), which NNCF
+finds again. Attention stays in floating point, where int8 is no faster, tables of embeddings, which are only looked up,
+and the layers that int8 would hurt most.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vectune.errors import DataError
 LEAST_TEXTS = 8
 _ROOT = "__module.model."
 """How OpenVINO calls the place of the model in the traced module."""
+_OFF = -1.0  # NNCF's own smoothing
 _PRODUCTS = ("MatMul", "Gemm")
 _IN_FLOATING_POINT = ["ScaledDotProductAttention", "Gather"]
 _ATTENTION_SCOPE = "scaled_dot_product_attention"
@@ -101,6 +102,6 @@ def _quantise(model: Any, calibration: Calibration, kept: list[str]) -> Any:
             ignored_scope=nncf.IgnoredScope(names=kept, types=_IN_FLOATING_POINT, validate=False),
             subset_size=len(calibration.token_ids),
             advanced_parameters=AdvancedQuantizationParameters(
-                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=calibration.smoothing)
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=_OFF, convolution=_OFF)
             ),
         )

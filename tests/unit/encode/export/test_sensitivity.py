@@ -69,8 +69,18 @@ def test_plans_do_not_disturb_each_other(encoder: SentenceEncoder) -> None:
     assert sorted(len(plan.kept) for plan in plans) == [len(plan.kept) for plan in plans]
 
 
+def test_layers_are_those_of_the_plan(encoder: SentenceEncoder) -> None:
+    """All that is not kept is put in int8, and what is split has its outliers apart."""
+    sensitivity = Sensitivity(encoder, _ids(encoder), 0.0)
+    limit = sensitivity.plan(1.0).predicted / 4
+    plan, layers = sensitivity.plan(limit), sensitivity.layers(limit)
+    assert set(layers).isdisjoint(plan.kept)
+    assert {name for name, layer in layers.items() if layer.side is not None} == set(plan.split)
+    assert set(sensitivity.layers(0.0)) < set(layers)
+
+
 def test_vectors_are_as_before_afterwards(encoder: SentenceEncoder) -> None:
-    """The hooks are gone: the model is not changed by having been looked at."""
+    """Hooks and trials are gone: the model is not changed by having been looked at."""
     before = encoder.encode(CALIBRATION)
     Sensitivity(encoder, _ids(encoder), 0.5).plan(1e-5)
     assert (encoder.encode(CALIBRATION) == before).all()
