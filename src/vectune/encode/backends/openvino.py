@@ -14,6 +14,7 @@ from typing import Any, Self
 from vectune.config.vectors import EncodePrecision
 from vectune.encode.backends.cores import usable_cores
 from vectune.encode.backends.graph_encoder import Batch
+from vectune.encode.backends.key_masks import put_masks_on_keys
 from vectune.encode.backends.lone_text import LoneText, lone_batch
 from vectune.encode.backends.openvino_rewrites import rewrite
 from vectune.encode.encoder import Vectors
@@ -41,6 +42,8 @@ class OpenvinoSession:
             core = openvino_core()
             self.precision = _resolved(precision, core)
             model = core.read_model(folder / manifest.file)
+            if self.precision == "bf16":
+                put_masks_on_keys(model, core, manifest.max_tokens)
             rewrite(model)
             compile_for = partial(_compile, core, model, self.precision)
             self._compiled = compile_for(self.workers, self.workers)
