@@ -48,6 +48,7 @@ from vectune.workflows.run_files import (
     write_pages,
 )
 from vectune.workflows.stopwatch import Stopwatch
+from vectune.workflows.trial import try_out
 
 RUNS = Path("runs")
 
@@ -182,6 +183,8 @@ def _fit(
 ) -> Fitted | FittedAdapter:
     if isinstance(base, AdapterBase):
         return fit_adapter(base, prepared.splits, config, place)
+    if config.train.method == "static":
+        try_out(base, prepared.splits.test, Stoppable(place.progress, place.stop))
     return fit(base, prepared.splits, config, place)
 
 

@@ -24,6 +24,7 @@ from vectune.monitor.progress import Silent
 from vectune.workflows.encode import encode
 from vectune.workflows.evaluate import evaluate
 from vectune.workflows.fitting import CHECKPOINTS, METRICS
+from vectune.workflows.trial import TRIAL
 from vectune.workflows.tune import Hands, partial_folder, tune
 
 TEXTS = ["red1 dog2 cat3", "sun4 bug5", "blue7 " * 20]
@@ -152,3 +153,25 @@ def test_dims_beyond_the_table_are_refused(tiny_model_folder: Path, tmp_path: Pa
     """What the base would have but the table will not is refused before the data is read."""
     with pytest.raises(ConfigError, match="tuned model have 8 values"):
         tune(_config(tmp_path, tiny_model_folder, method="static", static_dim=8, dims=(16,)))
+
+
+class Stages(Silent):
+    """Remembers stages."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self.names.append(name)
+
+
+@pytest.mark.parametrize(("method", "tried"), [("static", 1), ("lora", 0)])
+def test_the_base_is_tried_where_training_tells_nothing_of_it(
+    tiny_model_folder: Path, tmp_path: Path, method: str, tried: int
+) -> None:
+    """A table is trained without a text going through the base: some do before, so that its pace is known."""
+    data = write_jsonl(tmp_path / "more.jsonl", overlapping_pairs(200))
+    config = _config(tmp_path, tiny_model_folder, method=method, epochs=1).model_copy(update={"path": str(data)})
+    seen = Stages()
+    tune(config, Hands(seen))
+    assert seen.names.count(TRIAL) == tried
