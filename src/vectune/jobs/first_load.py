@@ -10,6 +10,11 @@ from vectune.config.vectors import BackendName
 _log = logging.getLogger(__name__)
 
 
+def is_exported(backend: BackendName | None) -> bool:
+    """Whether models with weights are exported for that backend."""
+    return backend not in (None, "torch", "static")
+
+
 def load_once(model: Path, mark: Path, backend: BackendName | None) -> None:
     """Open `model` for `backend`, which leaves its export in vectune's cache folder, and leave the file `mark`.
 
@@ -17,7 +22,7 @@ def load_once(model: Path, mark: Path, backend: BackendName | None) -> None:
     goes wrong is logged: a server opens a model without its export too. A second try is not made, since the first may
     have cost a worker its life.
     """
-    if backend in (None, "torch", "static") or mark.exists():
+    if backend is None or not is_exported(backend) or mark.exists():
         return
     from vectune.encode.adapted import has_adapter, read_adapter
     from vectune.encode.open_encoder import Opening, open_encoder

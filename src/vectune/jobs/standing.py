@@ -27,6 +27,7 @@ class Standing:
     _first: float = 0.0
     _latest: float = 0.0
     _paces: dict[str, float] = field(default_factory=dict)
+    _wholes: dict[str, float] = field(default_factory=dict)
     _counted_from: tuple[float, int] | None = None
 
     def stage(self, name: str, total: int | None = None) -> None:
@@ -69,17 +70,25 @@ class Standing:
         return None if self._steps < 2 else (self._latest - self._first) / (self._steps - 1)
 
     def pace(self, stage: str) -> float | None:
-        """Seconds of a unit in that stage, over or not; None where nothing is known.
+        """Seconds of a unit that is left in that stage, over or not; None where nothing is known.
 
         Units that were done at once, as texts are whose vectors are there from before, tell nothing and do not count.
+        Nor do the first: they are the longest texts, and no others like them are left.
         """
         return self._paces.get(stage)
+
+    def whole(self, stage: str) -> float | None:
+        """Seconds of that stage from its beginning to its end, over or not, if all of its units had to be done; None
+        where nothing is known."""
+        return self._wholes.get(stage)
 
     def _count(self) -> None:
         now = self.clock()
         if self._counted_from is None:
-            self._counted_from = now, self.done
+            self._counted_from = (now, self.done) if self.done else None
             return
         begin, done = self._counted_from
         if self.done > done:
-            self._paces[self.name] = (now - begin) / (self.done - done)
+            pace = (now - begin) / (self.done - done)
+            self._paces[self.name] = pace
+            self._wholes[self.name] = max(now - self._began + pace * self.left, pace * (self.total or 0))

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from vectune.config.jobs import JobsConfig
 from vectune.errors import VectuneError
-from vectune.jobs.estimate import seconds_left
+from vectune.jobs.estimate import Work, seconds_left
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.failures import failure, renamed
+from vectune.jobs.first_load import is_exported
 from vectune.jobs.job import CANCELLED, PAUSING, RUNNING
 from vectune.jobs.leases import PROGRESS, Leases
 from vectune.jobs.refusals import LeaseLost
@@ -203,7 +204,8 @@ class Watch:
 
     def _estimate(self) -> None:
         """Tell when the job will be done, where that is known; what was told and has passed is taken back."""
-        left = seconds_left(self.standing, self.method, self._told.sizes())
+        export = is_exported(self._config.backend)
+        left = seconds_left(self.standing, Work(self.method, self._told.sizes(), self._config.general, export))
         now = time.time()
         if left is None and (self._estimated is None or self._estimated > now):
             return

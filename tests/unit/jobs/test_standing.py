@@ -51,3 +51,33 @@ def test_pace_leaves_out_what_was_done_at_once() -> None:
     standing.stage("train", 5)
     assert standing.pace("encode documents") == pytest.approx(0.2)
     assert standing.pace("train") is None
+
+
+def test_first_units_are_longer_than_those_that_are_left() -> None:
+    """Ten texts take 3 seconds, the next ten 1: the 80 that are left take 8, and the stage 12 in all, which stays known
+    after it. Hearing that no text was known from before begins nothing."""
+    clock = Clock()
+    standing = Standing(clock)
+    standing.stage("encode documents", 100)
+    standing.advance(0)
+    for seconds in (3, 1):
+        assert standing.whole("encode documents") is None
+        clock.now += seconds
+        standing.advance(10)
+    assert standing.pace("encode documents") == pytest.approx(0.1)
+    assert standing.whole("encode documents") == pytest.approx(12)
+    clock.now += 8
+    standing.advance(80)
+    standing.stage("train", 5)
+    assert standing.whole("encode documents") == pytest.approx(12)
+
+
+def test_a_stage_of_which_some_was_done_counts_as_a_whole() -> None:
+    """40 of 100 texts were known from before, and 60 take 12 seconds: all would have taken 20."""
+    clock = Clock()
+    standing = Standing(clock)
+    standing.stage("encode documents", 100)
+    standing.advance(40)
+    clock.now += 12
+    standing.advance(60)
+    assert standing.whole("encode documents") == pytest.approx(20)

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.clock import Clock
 from tests.unit.jobs.conftest import PROJECT, Stores
 from vectune.config.jobs import JobsConfig
 from vectune.errors import CapacityError
 from vectune.jobs import watch as module
+from vectune.jobs.estimate import EVERYDAY
 from vectune.jobs.event_log import NewEvent
 from vectune.jobs.job import CANCELLED
 from vectune.jobs.leases import PROGRESS, Leases
 from vectune.jobs.refusals import DatabaseAway
 from vectune.jobs.run_events import RunEvents
+from vectune.jobs.standing import Standing
 from vectune.jobs.watch import ENDING, LOST, Watch
 from vectune.monitor.metric_log import MetricLog
 
@@ -285,6 +288,26 @@ def test_estimate_that_has_passed_is_taken_back(stores: Stores) -> None:
     found.start()
     assert stores.jobs.get(PROJECT, job).estimated_finish is None
     found.close()
+
+
+def test_estimate_is_of_what_this_service_does(stores: Stores, tmp_path: Path) -> None:
+    """Everyday texts, a second each, and the export are counted only where a job has them."""
+    told = []
+    clock = Clock()
+    for config in (QUICK, QUICK.model_copy(update={"general": False, "backend": "openvino"})):
+        job, leases = at_work(stores)
+        found = watch(stores, leases, job, [], folders=(tmp_path,), config=config)
+        found.standing = Standing(clock)
+        found.standing.stage("judge tuned", 100)
+        for _ in range(2):
+            clock.now += 1
+            found.standing.advance(1)
+        found.start()
+        found.close()
+        finish = stores.jobs.get(PROJECT, job).estimated_finish
+        assert finish is not None
+        told.append(finish - time.time())
+    assert told[0] - told[1] == pytest.approx(2 * EVERYDAY - 2, abs=2)
 
 
 def test_run_that_was_done_is_told_to_its_end(stores: Stores, tmp_path: Path) -> None:
