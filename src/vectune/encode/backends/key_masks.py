@@ -143,7 +143,7 @@ class _Attention:
 
 def _hides_padding_alone(model: Any, core: Any, mask: Any, tokens: int) -> bool:
     """Whether the mask, run on texts with padding at the end and with holes, is that of the keys for every query."""
-    if mask.get_element_type().get_type_name() != "boolean":
+    if mask.get_element_type().get_type_name() != "boolean" or _reads_words(mask.get_node()):
         return False
     openvino = load_openvino()
     draw = np.random.default_rng(0)
@@ -154,7 +154,22 @@ def _hides_padding_alone(model: Any, core: Any, mask: Any, tokens: int) -> bool:
         found = core.compile_model(part, "CPU")(dict(zip(INPUTS, (ids, given), strict=True)))[0]
     except RuntimeError:
         return False
-    return bool(np.array_equal(found.astype(bool), np.broadcast_to(given[:, None, None, :] == 1, found.shape)))
+    if found.ndim != 4 or found.shape[0] != len(given) or found.shape[-1] != tokens:
+        return False
+    return bool((found.astype(bool) == (given[:, None, None, :] == 1)).all())
+
+
+def _reads_words(node: Any) -> bool:
+    """Whether more than the shape of the token ids has to do with what `node` gives."""
+    seen, left = set(), [node]
+    while left:
+        one = left.pop()
+        if one.get_type_name() == "Parameter" and INPUTS[0] in one.output(0).get_names():
+            return True
+        if one.get_type_name() != "ShapeOf" and one.get_friendly_name() not in seen:
+            left += [one.input_value(place).get_node() for place in range(one.get_input_size())]
+        seen.add(one.get_friendly_name())
+    return False
 
 
 def _constant(value: Any) -> list[int] | None:

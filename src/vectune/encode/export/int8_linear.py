@@ -22,6 +22,9 @@ SIDE = "side"
 """Name, within a layer that was taken apart, of the part that stays in floating point."""
 _LEVELS = 255
 _TINY = 1e-5
+_ROWS_A_CHANNEL = 4
+"""Second moments of fewer inputs for each channel tell of those inputs alone: weights rounded by them are worse on
+others than weights that are rounded to the nearest step."""
 
 
 @dataclass
@@ -76,12 +79,22 @@ class Int8Linear(nn.Module):
         self.main = _linear(weight.to(layer.weight.dtype), layer.bias)
         self.side = _linear(layer.weight.detach()[:, chosen], None) if len(chosen) else None
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    @property
+    def weight(self) -> Tensor:
+        """The rounded weights [out, in]: some models look at their type before they call a layer."""
+        return self.main.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """As the layer's."""
+        return self.main.bias
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - called as torch's own layer is
         """[..., in] to [..., out]."""
-        found: Tensor = self.main(self.inputs(inputs))
+        found: Tensor = self.main(self.inputs(input))
         if self.side is None:
             return found
-        apart: Tensor = self.side(inputs.index_select(-1, self.channels))
+        apart: Tensor = self.side(input.index_select(-1, self.channels))
         return found + apart
 
 
@@ -96,7 +109,8 @@ def int8_layers(given: LayerInputs, smoothing: float, apart: Sequence[int] = ())
     factor = rest / scale
     low, high = float((given.low * factor).min()), float((given.high * factor).max())
     inputs = SmoothedInputs(factor, min(low, 0.0), max(high, 0.0))
-    moments = None if given.moments is None else given.moments * factor[:, None] * factor
+    known = given.moments is not None and given.rows >= _ROWS_A_CHANNEL * len(scale)
+    moments = given.moments * factor[:, None] * factor if known else None
     noise = given.rows * inputs.step**2 / 12  # the variance of what rounding to steps loses
     return {
         name: Int8Linear(layer, inputs, rounded(layer.weight.detach().float() * scale * rest, moments, noise), apart)

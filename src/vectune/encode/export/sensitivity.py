@@ -43,9 +43,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Tried:
-    """Layers that share their inputs, as int8 runs them, the input channels that are apart, and what it costs."""
+    """What it costs to put layers that share their inputs in int8 with the input channels `apart`."""
 
-    layers: Mapping[str, Int8Linear]
     apart: tuple[int, ...]
     loss: float
 
@@ -53,17 +52,19 @@ class _Tried:
 class Sensitivity:
     """What the linear layers of `encoder` lose in int8; measured once, and asked for as many plans as one likes.
 
-    `token_ids` are calibration texts, of which a few, evenly spread, are encoded for each trial; `smoothing` is
-    SmoothQuant's alpha, 0 to 1.
+    `token_ids` are calibration texts, of which a few, evenly spread, are encoded for each trial; where there are
+    enough, weights are not rounded by those. `smoothing` is SmoothQuant's alpha, 0 to 1.
     """
 
     def __init__(self, encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float) -> None:
         self._encoder = encoder
         self._smoothing = smoothing
         places = np.unique(np.linspace(0, len(token_ids) - 1, min(_TEXTS, len(token_ids))).astype(np.int64))
+        others = np.setdiff1d(np.arange(len(token_ids)), places)
         self._tokens = pack([token_ids[place] for place in places])
         self._exact = self._vectors()
-        self._given = layer_inputs(encoder, pack(token_ids))
+        told = others if len(others) >= len(places) else range(len(token_ids))
+        self._given = layer_inputs(encoder, pack([token_ids[place] for place in told]))
         self._whole = [self._tried(given, ()) for given in self._given]
         self._mended: dict[int, _Tried] = {}
 
@@ -72,13 +73,16 @@ class Sensitivity:
         the vectors to `most_loss` or below."""
         chosen, kept = self._chosen(most_loss)
         names = [name for place in kept for name in self._given[place].layers]
-        split = {name: one.apart for one in chosen.values() if one.apart for name in one.layers}
+        split = {name: one.apart for place, one in chosen.items() if one.apart for name in self._given[place].layers}
         return Plan(tuple(names), split, max(sum(one.loss for one in chosen.values()), 0.0))
 
     def layers(self, most_loss: float) -> dict[str, Int8Linear]:
-        """The layers that the plan for `most_loss` puts in int8, as they are then, by their names."""
-        chosen, _ = self._chosen(most_loss)
-        return {name: layer for one in chosen.values() for name, layer in one.layers.items()}
+        """The layers that the plan for `most_loss` puts in int8, as they are then, by their names. Made when they are
+        asked for: kept, they would be a second model in memory."""
+        made: dict[str, Int8Linear] = {}
+        for place, one in self._chosen(most_loss)[0].items():
+            made |= int8_layers(self._given[place], self._smoothing, one.apart)
+        return made
 
     def _chosen(self, most_loss: float) -> tuple[dict[int, _Tried], list[int]]:
         """What becomes int8, and how, by places in the order in which they run; and what is kept, the worst first."""
@@ -121,7 +125,7 @@ class Sensitivity:
         finally:
             for one in inputs:
                 one.simulated = False
-        return _Tried(layers, apart, max(float(1 - cosines.mean()), 0.0))  # rounding may put a cosine over 1
+        return _Tried(apart, max(float(1 - cosines.mean()), 0.0))  # rounding may put a cosine over 1
 
     def _vectors(self) -> Vectors:
         batches = micro_batches(self._tokens.lengths, _BATCH_TOKENS)

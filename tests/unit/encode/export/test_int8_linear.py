@@ -53,6 +53,27 @@ def test_what_a_layer_gives_is_moved_by_rounding_alone(bias: bool, apart: tuple[
     assert (made.side is None) == (not apart)
 
 
+@pytest.mark.parametrize(("rows", "nearest"), [(30, True), (400, False)])
+def test_weights_are_rounded_by_moments_only_where_enough_is_known(rows: int, nearest: bool) -> None:
+    """From few inputs for each channel, the nearest steps: what suits those inputs alone hurts others."""
+    torch.manual_seed(0)
+    layer, inputs = nn.Linear(40, 8), torch.randn(rows, 3) @ torch.randn(3, 40) + 0.1 * torch.randn(rows, 40)
+    given = _given(layer, inputs)
+    found = int8_layers(given, 0.5)["layer"].weight
+    given.moments = None
+    assert torch.equal(found, int8_layers(given, 0.5)["layer"].weight) is nearest
+
+
+def test_a_layer_in_int8_can_be_looked_at_as_before() -> None:
+    """Some models ask for the type of the weights, or for a bias, and call a layer by the name of its input."""
+    layer = nn.Linear(16, 4)
+    made = int8_layers(_given(layer, torch.randn(50, 16)), 0.5)["layer"]
+    assert made.weight.dtype == layer.weight.dtype
+    assert made.bias is not None
+    torch.testing.assert_close(made.bias, layer.bias)
+    assert made(input=torch.ones(2, 16)).shape == (2, 4)
+
+
 def test_inputs_are_rounded_only_in_the_simulation() -> None:
     """There all inputs become one of 256 values times the channel's factor; outside, the graph's runtime rounds."""
     torch.manual_seed(0)

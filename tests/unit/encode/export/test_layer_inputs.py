@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.unit.encode.conftest import CALIBRATION
 from vectune.encode.export import layer_inputs as module
@@ -34,12 +34,8 @@ def _one_by_one(encoder: SentenceEncoder, name: str) -> Tensor:
     return torch.cat(seen)
 
 
-@pytest.mark.parametrize("most_values", [2**28, 1])
-def test_ranges_and_moments_are_those_of_all_tokens(
-    encoder: SentenceEncoder, most_values: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if texts went through one by one, whether moments are gathered in one pass or in one for each layer."""
-    monkeypatch.setattr(module, "_MOST_VALUES", most_values)
+def test_ranges_and_moments_are_those_of_all_tokens(encoder: SentenceEncoder) -> None:
+    """As if texts went through one by one."""
     groups = layer_inputs(encoder, encoder.tokenize(CALIBRATION))
     for name in (f"{_ATTENTION}.query", _DENSE):
         group = next(group for group in groups if name in group.layers)
@@ -62,10 +58,43 @@ def test_layers_with_one_input_are_together(encoder: SentenceEncoder) -> None:
     assert set(flat) <= set(linear)
 
 
-def test_too_wide_layers_have_no_moments(encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges are taken all the same."""
-    monkeypatch.setattr(module, "_WIDEST", 0)
+@pytest.mark.parametrize("limit", ["_WIDEST", "_MOST_VALUES"])
+def test_without_room_there_are_no_moments(
+    encoder: SentenceEncoder, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of layers that are too wide, and when enough is kept; ranges are taken all the same."""
+    monkeypatch.setattr(module, limit, 0)
     group = layer_inputs(encoder, encoder.tokenize(CALIBRATION))[0]
     assert group.moments is None
     assert group.rows
     assert (group.high > group.low).all()
+
+
+class _Added(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        return super().forward(input) + input
+
+
+class _Unusual(nn.Module):
+    """A layer that runs twice, one that reads what that reads the second time, one called by name, one that does more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice, self.beside, self.named, self.more = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), _Added(4, 4)
+
+    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        first = self.twice(features["sentence_embedding"][:, :4])
+        second = self.twice(first) + self.beside(first)
+        found = self.more(self.named(input=second))
+        return {**features, "sentence_embedding": found}
+
+
+def test_unusual_calls_are_followed(encoder: SentenceEncoder) -> None:
+    """Each layer has one home, though it runs again; a call by name counts; a layer with more to it is left out."""
+    encoder.model.append(_Unusual())
+    groups = layer_inputs(encoder, encoder.tokenize(CALIBRATION))
+    last = str(len(encoder.model) - 1)
+    names = [list(group.layers) for group in groups if next(iter(group.layers)).startswith(f"{last}.")]
+    assert names == [[f"{last}.twice", f"{last}.beside"], [f"{last}.named"]]
+    assert groups[-1].rows == len(CALIBRATION)
+    assert groups[-2].rows == 2 * len(CALIBRATION)
