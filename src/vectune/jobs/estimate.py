@@ -86,8 +86,7 @@ def _of_table(standing: Standing, work: Work) -> float | None:
     be trained is known once that has begun."""
     pace, tokens = standing.pace(_TRIAL), standing.pace(_DISTILLED)
     if standing.name == _FIRST_JUDGED:
-        pace = standing.pace(_FIRST_JUDGED) or pace
-        return None if pace is None else pace * (standing.left + work.everyday)
+        return _of_base(standing, work)
     if pace is None:
         return None
     judged = pace * (work.judged + work.everyday)
@@ -96,6 +95,17 @@ def _of_table(standing: Standing, work: Work) -> float | None:
     if standing.name == "train":
         return None if standing.step_seconds is None else standing.step_seconds * standing.left + judged
     return (_mixing(standing) or 0.0) + judged if standing.name == _MIXED else None
+
+
+def _of_base(standing: Standing, work: Work) -> float | None:
+    """Documents are judged first, so that their pace would make the queries too long: the texts that were tried before
+    tell of both, and the pace how long the documents that are left take at least."""
+    tried, pace = standing.pace(_TRIAL), standing.pace(_FIRST_JUDGED)
+    if tried is None:
+        return None if pace is None else pace * (standing.left + work.everyday)
+    documents = max(standing.left - work.sizes.get("test", 0), 0)
+    left = max(tried * (standing.total or 0) - standing.elapsed, (pace or tried) * documents)
+    return left + tried * work.everyday
 
 
 def _of_adapter(standing: Standing, work: Work) -> float | None:

@@ -87,8 +87,8 @@ def test_mixing_takes_as_long_as_dev_did() -> None:
 
 
 def test_a_token_table_is_judged_in_no_time() -> None:
-    """The texts that were tried take .3 seconds each, the 40 that are judged as long, until they tell better; tokens
-    take .1 second, steps .5 and the shares one. The table itself takes nothing, in judging or on everyday texts."""
+    """The texts that were tried take .3 seconds each, the 40 that are judged as long; tokens take .1 second, steps .5
+    and the shares one. The table itself takes nothing, in judging or on everyday texts."""
     clock = Clock()
     standing = Standing(clock)
     _encoded(standing, clock, TRIAL, total=9, done=9, seconds=0.3)
@@ -102,11 +102,20 @@ def test_a_token_table_is_judged_in_no_time() -> None:
     clock.now += 2
     standing.advance(2, dev=0.5)
     assert seconds_left(standing, _work("static")) == pytest.approx(3 + 40 * 0.3 + REST)
+
+
+def test_the_base_is_judged_as_it_was_tried() -> None:
+    """A hundred texts at .3 seconds as tried, ten of them queries: what 20 documents took is taken off. Where these
+    take longer, the 70 documents that are left do so too."""
+    clock = Clock()
+    standing = Standing(clock)
+    _encoded(standing, clock, TRIAL, total=9, done=9, seconds=0.3)
     standing.stage("judge base", 100)
     assert seconds_left(standing, _work("static")) == pytest.approx(100 * 0.3 + REST)
-    _encoded(standing, clock, "judge base", total=100, done=20, seconds=0.2)
-    assert seconds_left(standing, _work("static")) == pytest.approx(16 + REST)
-    assert seconds_left(standing, _work("static", general=True)) == pytest.approx(16 + EVERYDAY * 0.2 + REST)
+    for seconds, left in ((0.31, 100 * 0.3 - 20 * 0.31), (0.6, 70 * 0.6)):
+        _encoded(standing, clock, "judge base", total=100, done=20, seconds=seconds)
+        assert seconds_left(standing, _work("static")) == pytest.approx(left + REST)
+        assert seconds_left(standing, _work("static", general=True)) == pytest.approx(left + EVERYDAY * 0.3 + REST)
 
 
 def test_of_a_table_nothing_is_told_where_no_text_was_tried() -> None:
