@@ -76,7 +76,7 @@ class _Added(nn.Linear):
 
 
 class _Unusual(nn.Module):
-    """A layer that runs twice, one that reads what that reads the second time, one called by name, one that does more."""
+    """A layer that runs twice, one that reads what that reads at last, one called by name, one that does more."""
 
     def __init__(self) -> None:
         super().__init__()
