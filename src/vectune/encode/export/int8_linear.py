@@ -109,8 +109,9 @@ def int8_layers(given: LayerInputs, smoothing: float, apart: Sequence[int] = ())
     factor = rest / scale
     low, high = float((given.low * factor).min()), float((given.high * factor).max())
     inputs = SmoothedInputs(factor, min(low, 0.0), max(high, 0.0))
-    known = given.moments is not None and given.rows >= _ROWS_A_CHANNEL * len(scale)
-    moments = given.moments * factor[:, None] * factor if known else None
+    moments = given.moments if given.rows >= _ROWS_A_CHANNEL * len(scale) else None
+    if moments is not None:
+        moments = moments * factor[:, None] * factor
     noise = given.rows * inputs.step**2 / 12  # the variance of what rounding to steps loses
     return {
         name: Int8Linear(layer, inputs, rounded(layer.weight.detach().float() * scale * rest, moments, noise), apart)
