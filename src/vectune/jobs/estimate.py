@@ -99,13 +99,16 @@ def _of_table(standing: Standing, work: Work) -> float | None:
 
 def _of_base(standing: Standing, work: Work) -> float | None:
     """Documents are judged first, so that their pace would make the queries too long: the texts that were tried before
-    tell of both, and the pace how long the documents that are left take at least."""
+    tell of both, and the pace how long the documents that are left take at least, and all that is left at most. A trial
+    that something held up thus misleads no longer than until documents are judged."""
     tried, pace = standing.pace(_TRIAL), standing.pace(_FIRST_JUDGED)
     if tried is None:
         return None if pace is None else pace * (standing.left + work.everyday)
+    left = tried * (standing.total or 0) - standing.elapsed
+    if pace is None:
+        return max(left, 0.0) + tried * work.everyday
     documents = max(standing.left - work.sizes.get("test", 0), 0)
-    left = max(tried * (standing.total or 0) - standing.elapsed, (pace or tried) * documents)
-    return left + tried * work.everyday
+    return min(max(left, pace * documents), pace * standing.left) + min(tried, pace) * work.everyday
 
 
 def _of_adapter(standing: Standing, work: Work) -> float | None:

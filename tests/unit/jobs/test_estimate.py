@@ -118,6 +118,15 @@ def test_the_base_is_judged_as_it_was_tried() -> None:
         assert seconds_left(standing, _work("static", general=True)) == pytest.approx(left + EVERYDAY * 0.3 + REST)
 
 
+def test_a_trial_that_was_held_up_misleads_until_documents_are_judged() -> None:
+    """Tried at a second each, judged at .3: what is left takes no longer than that, and everyday texts neither."""
+    clock = Clock()
+    standing = Standing(clock)
+    _encoded(standing, clock, TRIAL, total=9, done=9, seconds=1)
+    _encoded(standing, clock, "judge base", total=100, done=20, seconds=0.3)
+    assert seconds_left(standing, _work("static", general=True)) == pytest.approx((80 + EVERYDAY) * 0.3 + REST)
+
+
 def test_of_a_table_nothing_is_told_where_no_text_was_tried() -> None:
     """Few texts are not tried: then nothing is known before they are judged."""
     clock = Clock()
