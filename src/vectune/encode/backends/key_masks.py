@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectune.encode.export.manifest import INPUTS
-from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.export.openvino_library import load_openvino, load_operations
 
 _ATTENTION = "ScaledDotProductAttention"
 _HIDDEN = np.float32(-1e30)  # finite in bf16 too: a row with nothing but hidden keys is no NaN
@@ -64,7 +64,7 @@ class _Attention:
 
     def replace(self, attention_mask: Any) -> None:
         """The node by products whose keys carry the mask, int64 [texts, tokens], 0 where a token is padding."""
-        ops = _operations()
+        ops = load_operations()
         channel = np.zeros(self._width + 1, dtype=np.float32)
         channel[-1] = _HIDDEN
         hidden = ops.subtract(ops.constant(np.float32(1)), ops.convert(attention_mask, "f32"))
@@ -97,7 +97,9 @@ class _Attention:
             return None
         outputs = self._heads * self._width
         bias = (
-            _operations().constant(np.zeros(outputs, np.float32)).output(0) if last is product else last.input_value(1)
+            load_operations().constant(np.zeros(outputs, np.float32)).output(0)
+            if last is product
+            else last.input_value(1)
         )
         return (product.input_value(0), weight, bias) if self._is_constant(bias, -1) else None
 
@@ -115,7 +117,7 @@ class _Attention:
 
     def _wider(self, value: Any, fill: float) -> Any:
         """[texts, tokens, heads, width + 1], the last channel `fill`."""
-        ops = _operations()
+        ops = load_operations()
         projection = self._projection(value)
         assert projection is not None
         inputs, weight, bias = projection
@@ -125,7 +127,7 @@ class _Attention:
 
     def _with_channel(self, value: Any, axis: int, fill: float) -> Any:
         """A constant, however it is compressed, with one more entry a head along `axis`."""
-        ops, node = _operations(), value.get_node()
+        ops, node = load_operations(), value.get_node()
         if node.get_type_name() == "Constant":
             return ops.constant(self._padded(node.get_data(), axis, fill))
         if node.get_type_name() == "Convert":
@@ -149,7 +151,7 @@ def _hides_padding_alone(model: Any, core: Any, mask: Any, tokens: int) -> bool:
     draw = np.random.default_rng(0)
     given = np.stack([np.arange(tokens) < max(tokens // 3, 1), draw.random(tokens) < 0.5]).astype(np.int64)
     ids = draw.integers(0, 2, given.shape)
-    part = openvino.Model([_operations().result(mask)], model.get_parameters(), "mask")
+    part = openvino.Model([load_operations().result(mask)], model.get_parameters(), "mask")
     try:
         found = core.compile_model(part, "CPU")(dict(zip(INPUTS, (ids, given), strict=True)))[0]
     except RuntimeError:
@@ -175,10 +177,3 @@ def _reads_words(node: Any) -> bool:
 def _constant(value: Any) -> list[int] | None:
     node = value.get_node()
     return node.get_data().reshape(-1).tolist() if node.get_type_name() == "Constant" else None
-
-
-def _operations() -> Any:
-    load_openvino()
-    from openvino import opset13
-
-    return opset13

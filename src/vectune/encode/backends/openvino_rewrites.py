@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vectune.encode.export.openvino_library import load_openvino
+from vectune.encode.export.openvino_library import load_operations
 
 _ATTENTION = "ScaledDotProductAttention"
 _MASK, _SCALE = 3, 4  # places of these inputs, where they are there
@@ -37,7 +37,7 @@ def _spell_out(node: Any) -> None:
     The plugin takes the single node apart too, but transposes the keys in memory first. Causal attention is left, and
     what has inputs beyond the scale.
     """
-    ops = _operations()
+    ops = load_operations()
     query, key, value = (node.input_value(place) for place in range(3))
     num_inputs, shape = node.get_input_size(), query.get_partial_shape()
     if node.get_attributes()["causal"] or num_inputs > _SCALE + 1 or not _is(query, "f32"):
@@ -68,15 +68,8 @@ def _widen(node: Any, largest: int) -> None:
     if math.prod(table.get_output_shape(0)) > largest:
         return
     values = table.get_data().astype(np.float32)
-    node.input(0).replace_source_output(_operations().constant(values).output(0))
+    node.input(0).replace_source_output(load_operations().constant(values).output(0))
 
 
 def _is(output: Any, kind: str) -> bool:
     return bool(output.get_element_type().get_type_name() == kind)
-
-
-def _operations() -> Any:
-    load_openvino()
-    from openvino import opset13
-
-    return opset13

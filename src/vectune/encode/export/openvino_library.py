@@ -28,6 +28,14 @@ def load_openvino() -> Any:
     return openvino
 
 
+def load_operations() -> Any:
+    """The module of the operations that graphs are made of; ModelError when OpenVINO is not installed."""
+    load_openvino()
+    from openvino import opset13
+
+    return opset13
+
+
 def openvino_core() -> Any:
     """A new `openvino.Core` with its CPU plugin open; opening it leaves this thread's signal stack as it was.
 
