@@ -25,7 +25,7 @@ from vectune.http.leaving import unless_left
 from vectune.http.models import find_known, find_model
 from vectune.http.plain_route import PlainRoute
 from vectune.http.services import Services, caller_of, services_of
-from vectune.http.shapes import EmbeddingRequest
+from vectune.http.shapes import MOST_TOKENS, MOST_TOKENS_TOGETHER, EmbeddingRequest
 from vectune.jobs.keys import Caller
 from vectune.records import Role
 from vectune.serve.matryoshka import trained_dims
@@ -33,8 +33,6 @@ from vectune.serve.queue import guessed_tokens
 from vectune.serve.reading import Embedded, Reading, ServedModel, embed, read
 from vectune.serve.remote_model import RemoteModel
 
-MOST_TOKENS = 8192
-MOST_TOKENS_TOGETHER = 300_000
 WARNING_HEADER = "x-vectune-warning"
 
 router = APIRouter(route_class=PlainRoute)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictInt, StringConstraints, field_validator
 
 MOST_INPUTS = 2048
+MOST_TOKENS = 8192
+MOST_TOKENS_TOGETHER = 300_000
 _NO_NUL = r"^[^\x00]*$"
 """What a database keeps: PostgreSQL has no text with a NUL in it."""
 _Metadata = dict[
@@ -15,6 +17,8 @@ _Metadata = dict[
 ]
 _Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NO_NUL)]
+_Input = SkipValidation[str | list[str] | list[StrictInt] | list[list[StrictInt]]]
+"""For the OpenAPI document: `_of_one_kind` looks at each number once, where a union would note a fault for each."""
 _INPUT = Field(json_schema_extra={"minLength": 1, "minItems": 1, "maxItems": MOST_INPUTS})
 _AUTO: dict[str, Any] = {"anyOf": [{"const": "auto"}, {"type": "number", "exclusiveMinimum": 0}]}
 _HYPERPARAMETERS = dict.fromkeys(("n_epochs", "batch_size", "learning_rate_multiplier"), _AUTO)
@@ -31,7 +35,7 @@ class Shape(BaseModel):
 class EmbeddingRequest(Shape):
     """`POST /v1/embeddings`. `input_type` is ours: which side of a search the texts stand on."""
 
-    input: Annotated[str | list[str] | list[StrictInt] | list[list[StrictInt]], _INPUT]
+    input: Annotated[_Input, _INPUT]
     model: _Name
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: StrictInt | None = Field(None, ge=1)
@@ -42,6 +46,7 @@ class EmbeddingRequest(Shape):
     @classmethod
     def _of_one_kind(cls, given: Any) -> Any:
         items = given if isinstance(given, list) else [given]
+        _refuse_many(items)
         if not items or any(item in ("", []) for item in items):
             raise ValueError("an input must not be empty")
         kinds = {type(item) for item in items}
@@ -49,9 +54,20 @@ class EmbeddingRequest(Shape):
             kinds = {tuple}
         if kinds not in ({str}, {tuple}) and (kinds != {int} or given is items[0]):
             raise ValueError("it must be a text, an array of texts, an array of tokens, or an array of such arrays")
-        if kinds != {int} and len(items) > MOST_INPUTS:
-            raise ValueError(f"an array may have {MOST_INPUTS} items, and this one has {len(items)}")
         return given
+
+
+def _refuse_many(items: list[Any]) -> None:
+    """ValueError over the limits, told from lengths alone: what is too long is not looked through."""
+    if items and type(items[0]) is int:
+        items = [items]
+    if len(items) > MOST_INPUTS:
+        raise ValueError(f"an array may have {MOST_INPUTS} items, and this one has {len(items)}")
+    lengths = [len(item) for item in items if type(item) is list]
+    if max(lengths, default=0) > MOST_TOKENS:
+        raise ValueError(f"an array of tokens may have {MOST_TOKENS} of them, and one has {max(lengths)}")
+    if sum(lengths) > MOST_TOKENS_TOGETHER:
+        raise ValueError(f"all arrays may have {MOST_TOKENS_TOGETHER} tokens, and these have {sum(lengths)}")
 
 
 class Method(Shape):

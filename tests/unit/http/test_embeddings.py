@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 from tests.fakes.hash_encoder import HashEncoder
 from tests.unit.http.conftest import MODEL, hash_model
 from vectune.http.app import build_app
-from vectune.http.embeddings import MOST_TOKENS, MOST_TOKENS_TOGETHER
 from vectune.http.services import Services
+from vectune.http.shapes import MOST_TOKENS, MOST_TOKENS_TOGETHER
 from vectune.http.token_table import TokenTable
 from vectune.records import Role
 from vectune.serve.models import ModelCache
