@@ -61,7 +61,7 @@ class ServeConfig(Config):
     head_seconds: float = Field(10.0, gt=0)
     """Seconds that the head of a request may take to arrive."""
     body_seconds: float = Field(30.0, gt=0)
-    """Seconds that a body may take to arrive, beside those of `body_bytes_a_second`."""
+    """Seconds that a body may take to arrive, beside those of `body_bytes_a_second`, and between two parts of it."""
     body_bytes_a_second: int = Field(10_000, ge=1)
     """How slowly a large body may arrive: each so many bytes give it another second."""
     token_table: Path | None = None

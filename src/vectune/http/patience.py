@@ -17,8 +17,12 @@ class BodyTooSlow(UsageError):  # noqa: N818 - what happened
 
 
 class Patience:
-    """Waits `seconds` for a body, and a second more for every `bytes_a_second` that came of it; then BodyTooSlow is
-    raised to whoever reads it."""
+    """Waits `seconds` for a body, and a second more for every `bytes_a_second` that came of it, but never more than
+    `seconds` from one block to the next; then BodyTooSlow is raised to whoever reads it.
+
+    What comes steadily at that rate is taken whole, however large it is; what came fast earns no longer silence. The
+    time until the server reads on is not the sender's and is not counted.
+    """
 
     def __init__(self, app: ASGIApp, seconds: float, bytes_a_second: int) -> None:
         self._app = app
@@ -30,19 +34,21 @@ class Patience:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        until = time.monotonic() + self._seconds
+        left = self._seconds
         whole = False
 
         async def in_time() -> Message:
-            nonlocal until, whole
+            nonlocal left, whole
             if whole:
                 return await receive()
+            began = time.monotonic()
             try:
-                async with asyncio.timeout(until - time.monotonic()):
+                async with asyncio.timeout(left):
                     message = await receive()
             except TimeoutError as error:
                 raise BodyTooSlow("The body of the request came too slowly.", "Send it again.") from error
-            until += len(message.get("body", b"")) / self._rate
+            earned = len(message.get("body", b"")) / self._rate
+            left = min(max(left - (time.monotonic() - began), 0.0) + earned, self._seconds)
             whole = not message.get("more_body", False)
             return message
 

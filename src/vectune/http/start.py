@@ -53,7 +53,7 @@ from vectune.serve.weights import weights_bytes
 _GIB, _MIB = 1 << 30, 1 << 20
 _LAST_WORDS_SECONDS = 3
 _TURN_SECONDS = 10.0
-"""How long an upload waits for its turn at most; that counts for the time that its body may take."""
+"""How long an upload waits for its turn at most."""
 _LATE, _LATE_SECONDS = 2.0, 60.0
 """A text may wait for `waiting_seconds`, and longer where the pace falls meanwhile: what answers within twice that and
 another minute is late, and not away."""
@@ -89,7 +89,7 @@ def open_services(config: ServeConfig) -> Services:
         keys=KeyStore(database),
         limits=CallerLimits(Usage(database)),
         transfers=Transfers(config.uploads_at_once),
-        uploads=Uploads(config.uploads_at_once, min(_TURN_SECONDS, config.body_seconds / 2)),
+        uploads=Uploads(config.uploads_at_once, _TURN_SECONDS),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
     )

@@ -87,3 +87,40 @@ async def test_large_bodies_have_longer() -> None:
     blocks = [b"x"] * 50
     await Patience(app, 0.1, 1000)({"type": "http"}, receive, None)  # type: ignore[arg-type]
     assert received[-1] == b""
+
+
+async def _read(blocks: list[tuple[float, bytes]], seconds: float, rate: int, busy: float = 0.0) -> list[bytes]:
+    """What arrives of blocks that are sent so many seconds after each other and read by an app that is `busy` after
+    each; b"" at the end where its time was over."""
+    received = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            for _ in blocks:
+                received.append((await receive())["body"])
+                await asyncio.sleep(busy)
+        except BodyTooSlow:
+            received.append(b"")
+
+    coming = iter(blocks)
+
+    async def receive() -> dict[str, Any]:
+        pause, body = next(coming)
+        await asyncio.sleep(pause)
+        return {"type": "http.request", "body": body, "more_body": True}
+
+    await Patience(app, seconds, rate)({"type": "http"}, receive, None)  # type: ignore[arg-type]
+    return received
+
+
+async def test_fast_beginning_earns_no_long_silence() -> None:
+    """Who sends much at once and then nothing is given up as soon as who never sent anything."""
+    much = b"x" * 100_000
+    assert await _read([(0, much), (60, b"y")], 0.05, 10) == [much, b""]
+
+
+async def test_steady_sender_at_the_slowest_rate_is_read_to_the_end() -> None:
+    """What comes at the rate takes many times the base patience and is whole; so is what a slow server reads late."""
+    block = b"x" * 100
+    assert await _read([(0.05, block)] * 10, 0.3, 1000) == [block] * 10
+    assert await _read([(0, block)] * 4, 0.1, 10_000, busy=0.15) == [block] * 4
