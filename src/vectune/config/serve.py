@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vectune.config.jobs import JobsConfig
 from vectune.config.log import LogConfig
@@ -58,6 +58,9 @@ class ServeConfig(Config):
     folder until it is kept. Others wait for their turn, some seconds at most."""
     body_bytes: int = Field(16 * _MIB, ge=1)
     """Largest body of any other request."""
+    bodies_bytes: int = Field(256 * _MIB, ge=1)
+    """Memory for all such bodies that are on their way at a time, the first 64 KiB of each not counted; beyond that
+    callers are told to come back. At least `body_bytes`."""
     head_seconds: float = Field(10.0, gt=0)
     """Seconds that the head of a request may take to arrive."""
     body_seconds: float = Field(30.0, gt=0)
@@ -80,6 +83,12 @@ class ServeConfig(Config):
     @classmethod
     def _expanded(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _holds_one_body(self) -> ServeConfig:
+        if self.bodies_bytes < self.body_bytes:
+            raise ValueError("bodies_bytes must be at least body_bytes, or the largest body never has room")
+        return self
 
     @property
     def is_loopback(self) -> bool:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from vectune.errors import StorageError
+from vectune.http.body_room import BodyRoom
 from vectune.http.errors import BodyTooLarge, EncodingRefused, RequestRefused, place_of, sentences
 
 S = TypeVar("S", bound=BaseModel)
@@ -24,20 +25,28 @@ _DIGITS = 18
 _ALPHABETS = ("", "utf-8", "utf8", "us-ascii")
 
 
-async def read_json(request: Request, shape: type[S], most_bytes: int) -> S:
-    """The body as `shape`. BodyTooLarge over the limit, RequestRefused for what is no JSON or does not fit."""
+async def read_json(request: Request, shape: type[S], most_bytes: int, room: BodyRoom) -> S:
+    """The body as `shape`. BodyTooLarge over the limit, RequestRefused for what is no JSON or does not fit.
+
+    While it arrives it takes of `room`: LimitReached where there is too little.
+    """
     raw = bytearray()
     _refuse_packed(request)
     _refuse_announced(request, most_bytes)
-    async for block in request.stream():
-        raw += block
-        if len(raw) > most_bytes:
-            raise BodyTooLarge(most_bytes)
+    with room.one() as hold:
+        async for block in request.stream():
+            raw += block
+            if len(raw) > most_bytes:
+                raise BodyTooLarge(most_bytes)
+            hold(len(raw))
+        return fit(shape, _parsed(raw))
+
+
+def _parsed(raw: bytearray) -> Any:
     try:
-        content = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise RequestRefused(f"The body is not JSON: {error}.", "Send a JSON object.") from error
-    return fit(shape, content)
 
 
 def fit(shape: type[S], content: Any) -> S:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from vectune.config.serve import ServeConfig
 from vectune.http.background import Background
+from vectune.http.body_room import BodyRoom
 from vectune.http.limits import CallerLimits
 from vectune.http.metrics import ServerMetrics
 from vectune.http.streams import Streams
@@ -41,6 +42,7 @@ class Services:
     keys: KeyStore
     limits: CallerLimits
     uploads: Uploads
+    bodies: BodyRoom
     transfers: Transfers
     tokens: TokenTable | None = None
     texts: TextCache = field(default_factory=lambda: TextCache(0))

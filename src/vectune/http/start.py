@@ -20,6 +20,7 @@ from vectune.config.serve import ServeConfig
 from vectune.errors import UsageError
 from vectune.http.app import Lifespan, build_app
 from vectune.http.background import Background
+from vectune.http.body_room import BodyRoom
 from vectune.http.connection import connections
 from vectune.http.files import read_through
 from vectune.http.garbage import kept_from_search
@@ -90,6 +91,7 @@ def open_services(config: ServeConfig) -> Services:
         limits=CallerLimits(Usage(database)),
         transfers=Transfers(config.uploads_at_once),
         uploads=Uploads(config.uploads_at_once, _TURN_SECONDS),
+        bodies=BodyRoom(config.bodies_bytes),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
     )

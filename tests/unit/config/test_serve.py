@@ -29,6 +29,12 @@ def test_no_address_is_none() -> None:
         parse_config(ServeConfig, {"host": ""}, "a test")
 
 
+def test_largest_body_has_room() -> None:
+    """Memory for all bodies that could not hold one is refused with both names."""
+    with pytest.raises(ConfigError, match="bodies_bytes must be at least body_bytes"):
+        parse_config(ServeConfig, {"body_bytes": 1000, "bodies_bytes": 999}, "a test")
+
+
 def test_home_holds_all_by_default(tmp_path: Path) -> None:
     """Database and files lie in the home unless they are named; a `~` is the user's folder."""
     config = ServeConfig(home=tmp_path)
