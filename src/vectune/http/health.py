@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from vectune.errors import StorageError
 from vectune.http.answer import answer
-from vectune.http.errors import without_paths
 from vectune.http.metrics import Levels
 from vectune.http.services import Services, Work
+from vectune.jobs.failures import without_paths
 
 router = APIRouter()
 

@@ -30,6 +30,9 @@ _OUR_FAULT = "Something went wrong in vectune itself. The log of the service has
 _MEMORY_SIGNS = ("can't allocate memory", "std::bad_alloc", "not enough memory")
 _MOST_SAID = 2000
 _FLAG = re.compile(r"--([a-z][a-z-]*)")
+_ADDRESS = re.compile(r"https?://[^\s,;'\"]+(?<!\.)")
+_PATH = re.compile(r"(?<![\w.:])/(?!v1/)[^\s:,;'\"]*/[^\s:,;'\"]*(?<!\.)")
+"""A path of this machine, which clients need not know; those of the service they do."""
 _HYPERPARAMETERS = {
     "epochs": "n_epochs", "batch-size": "batch_size", "learning-rate": "learning_rate_multiplier", "dims": "dimensions",
     "loss": "loss", "method": "method", "max-tokens": "max_tokens", "patience": "patience",
@@ -86,8 +89,14 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
+def without_paths(text: str) -> str:
+    """`text` without paths of this machine and addresses of endpoints."""
+    return _PATH.sub("its place on the server", _ADDRESS.sub("the endpoint", text))
+
+
 def said(error: VectuneError, names: Mapping[str, str]) -> str:
-    """Both sentences of `error` for a client: options of the command line are called as hyperparameters.
+    """Both sentences of `error` for a client: options of the command line are called as hyperparameters, and no path is
+    told.
 
     A hint at an option that clients do not have is left out; where the data is at fault, another stands for it. A
     message that is long, since it names what the file calls its columns, is cut.
@@ -95,9 +104,11 @@ def said(error: VectuneError, names: Mapping[str, str]) -> str:
     hint = error.hint
     if not set(_FLAG.findall(hint)) <= _HYPERPARAMETERS.keys():
         hint = "Change the file and upload it again." if isinstance(error, DataError) else ""
-    message = error.message if len(error.message) <= _MOST_SAID else f"{error.message[:_MOST_SAID]}..."
+    message = error.told if len(error.told) <= _MOST_SAID else f"{error.told[:_MOST_SAID]}..."
     text = f"{message} {hint}".strip()
-    return renamed(_FLAG.sub(lambda found: _HYPERPARAMETERS.get(found[1], found[1].replace("-", "_")), text), names)
+    text = _FLAG.sub(lambda found: _HYPERPARAMETERS.get(found[1], found[1].replace("-", "_")), text)
+    text = renamed(text, names)
+    return text if isinstance(error, DataError) else without_paths(text)  # data is the owner's own words
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

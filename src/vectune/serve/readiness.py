@@ -64,8 +64,8 @@ class Readiness:
         except VectuneError as error:
             if was_ready and isinstance(error, Overloaded):
                 return
-            self.state, self.reason = "failed", f"{error.message} {error.hint}".strip()
-            _LOG.error("the default model does not answer: %s", self.reason)
+            self.state, self.reason = "failed", f"{error.told} {error.hint}".strip()
+            _LOG.error("the default model does not answer: %s %s", error.message, error.hint)
         except Exception:
             self.state, self.reason = "failed", "The model does not answer; the server's log says why."
             _LOG.exception("the default model does not answer")

@@ -79,6 +79,15 @@ def test_what_is_inside_stays_inside(
     assert SECRET in caplog.text
 
 
+def test_words_of_libraries_stay_inside(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a model that can't be loaded callers hear that, and who runs the server why."""
+    error = ModelError.because("The model can't be loaded", ValueError("no head of secret"), "Save it again.")
+    with caplog.at_level(logging.ERROR, "vectune.http"):
+        answer = _raising(services, error).get("files")
+    assert answer.json()["error"]["message"] == "The model can't be loaded. Save it again."
+    assert "no head of secret" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import pickle
 
 import pytest
 
@@ -50,6 +51,30 @@ def test_surprises_tell_nothing_of_the_inside() -> None:
     found = failure(KeyError("/srv/secret"), {})
     assert found["code"] == "internal_error"
     assert "secret" not in found["message"]
+
+
+def test_words_of_libraries_are_not_told() -> None:
+    """Of a model that a library can't load the owner hears that, and nothing that the library said."""
+    error = errors.ModelError.because("The model can't be loaded", KeyError("secret\nline"), "Name another.")
+    assert failure(error, {})["message"] == "The model can't be loaded. Name another."
+    assert error.message == "The model can't be loaded: 'secret\\nline'"
+    assert pickle.loads(pickle.dumps(error)).told == error.told
+
+
+@pytest.mark.parametrize("place", ["/root/.cache/huggingface/hub/models/b", "/usr/lib/python3/site-packages/gt"])
+def test_no_path_is_told_that_has_no_name(place: str) -> None:
+    """Bases that are known by a name lie in caches and packages: their places are left out, also of settings."""
+    for kind in (errors.ModelError, errors.ConfigError, errors.CapacityError):
+        message = failure(kind(f"{place}/x.bin is bad.", f"Look at {place}."), {})["message"]
+        assert message == "its place on the server is bad. Look at its place on the server."
+
+
+def test_what_clients_know_is_told() -> None:
+    """Paths of the service, names with a slash and what stands in the owner's own file stay; endpoints do not."""
+    error = errors.NotFound("There is no model org/name.", "GET /v1/models lists those there are.")
+    assert failure(error, {})["message"] == f"{error.message} {error.hint}"
+    assert said(errors.DataError("The label /news/sport is alone."), {}) == "The label /news/sport is alone."
+    assert said(errors.ModelError("http://10.0.0.1:80/v1 can't be reached."), {}) == "the endpoint can't be reached."
 
 
 def test_paths_are_called_by_their_owners_names() -> None:

@@ -114,10 +114,8 @@ def _check(folder: Path, runtime: CachedRuntime, encoder: SentenceEncoder) -> No
     try:
         found = graph.encode(_PROBES)
     except Exception as error:  # what the runtimes raise while they run shares no class of its own
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"The {runtime} graph of {encoder.name} does not run: {reason}", "Use --backend torch."
-        ) from error
+        what = f"The {runtime} graph of {encoder.name} does not run"
+        raise ModelError.because(what, error, "Use --backend torch.") from error
     cosine = float((found * encoder.encode(_PROBES)).sum(axis=1).min())
     if not cosine >= _SAME:
         raise ModelError(

@@ -38,10 +38,8 @@ class OnnxSession:
                 str(folder / manifest.file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its errors share no class of their own
-            reason = " ".join(str(error).split())[:300]
-            raise ModelError(
-                f"onnxruntime can't load {folder / manifest.file}: {reason}", "Export the model again."
-            ) from error
+            what = f"onnxruntime can't load {folder / manifest.file}"
+            raise ModelError.because(what, error, "Export the model again.") from error
 
     def run(self, batches: Iterable[Batch], keep: Callable[[Indices, Vectors], None], idle: Idle | None = None) -> None:
         """Run all batches; see Session. onnxruntime takes calls of any number of threads."""

@@ -48,10 +48,8 @@ class OpenvinoSession:
             compile_for = partial(_compile, core, model, self.precision)
             self._compiled = compile_for(self.workers, self.workers)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ModelError(
-                f"OpenVINO can't load {folder / manifest.file}: {reason}", "Export the model again."
-            ) from error
+            what = f"OpenVINO can't load {folder / manifest.file}"
+            raise ModelError.because(what, error, "Export the model again.") from error
         # Twice as many requests as streams: a stream that is done finds its next batch waiting.
         self._free = [self._compiled.create_infer_request() for _ in range(2 * self.workers)]
         self._lone = LoneText(compile_for, self.workers)

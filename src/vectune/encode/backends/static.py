@@ -46,8 +46,8 @@ class TableEncoder:
             self._table = np.asarray(load_file(place / "model.safetensors")["embedding.weight"], dtype=np.float32)
             self._tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
         except Exception as error:  # both libraries raise Exceptions of their own
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"The token table in {place} can't be read: {reason}", "Save the model again.") from error
+            what = f"The token table in {place} can't be read"
+            raise ModelError.because(what, error, "Save the model again.") from error
         self._tokenizer.no_padding()
         self._query_prompt, self._document_prompt = _prompts(folder)
 

@@ -79,8 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
         }
         manifest = Manifest(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{file} can't be read: {reason}", "Export the model again with `vectune export`.") from error
+        raise ModelError.because(f"{file} can't be read", error, "Export the model again.") from error
     if number != _FORMAT:
         raise ModelError(f"{file} has the version {number}, this vectune reads {_FORMAT}.", "Export the model again.")
     if manifest.file and (Path(manifest.file).name != manifest.file or not (folder / manifest.file).is_file()):

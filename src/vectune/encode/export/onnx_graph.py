@@ -59,10 +59,8 @@ def write_onnx(encoder: SentenceEncoder, folder: Path) -> str:
     except OSError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{encoder.name} can't be made an ONNX graph: {reason}", "Use --backend torch or another format."
-        ) from error
+        what = f"{encoder.name} can't be made an ONNX graph"
+        raise ModelError.because(what, error, "Use --backend torch or another format.") from error
     finally:
         quiet.setLevel(level)
     return ONNX_FILE

@@ -30,8 +30,6 @@ def write_openvino(encoder: SentenceEncoder, folder: Path) -> str:
     except OSError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{encoder.name} can't be made an OpenVINO graph: {reason}", "Use --backend torch or another format."
-        ) from error
+        what = f"{encoder.name} can't be made an OpenVINO graph"
+        raise ModelError.because(what, error, "Use --backend torch or another format.") from error
     return OPENVINO_FILE
