@@ -42,7 +42,8 @@ Observe = Callable[[int, int, float], None]
 class Overloaded(CapacityError):  # noqa: N818 - what the server is, told to its callers
     """More texts wait than the queue may hold.
 
-    `retry_after` is when it is worth coming back, in seconds; `limit` and `remaining` are tokens that may wait.
+    `retry_after` is when it is worth coming back, in seconds; `limit` is how many tokens may wait, `remaining` how many
+    would be taken now.
     """
 
     code = "server_is_overloaded"
@@ -207,8 +208,9 @@ class EmbeddingQueue:
     def _refuse_if_full(self, cost: int, being_read: int = 0) -> None:
         waiting = self._waiting + being_read
         seconds = self._pace.seconds(waiting)
-        if waiting and (waiting + cost > self._most_tokens or seconds > self._most_seconds):
-            remaining = max(self._most_tokens - waiting, 0)
+        slow = seconds > self._most_seconds
+        if waiting and (slow or waiting + cost > self._most_tokens):
+            remaining = 0 if slow else max(self._most_tokens - waiting, 0)
             raise Overloaded(max(seconds, 0.1), self._most_tokens, remaining)
 
     def _drop(self, request: Request) -> None:

@@ -269,6 +269,7 @@ async def test_long_wait_is_refused() -> None:
     with pytest.raises(Overloaded) as refused:
         await queue.embed(encoder, ["more"], Role.DOCUMENT)
     assert refused.value.retry_after > 1.0
+    assert (refused.value.limit, refused.value.remaining) == (100_000, 0)  # there is room, but not in time
     encoder.gate.set()
     await asyncio.gather(second, waiting)
     await asyncio.to_thread(queue.close)
