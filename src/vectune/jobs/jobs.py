@@ -36,7 +36,7 @@ from vectune.jobs.job import (
 from vectune.jobs.models import ModelRegistry
 from vectune.jobs.page import Page, page
 from vectune.jobs.quotas import charge_job
-from vectune.jobs.refusals import BadParameter, Refused
+from vectune.jobs.refusals import BadParameter, FileUnknown, Refused
 from vectune.jobs.schema import checkpoints, events, files, jobs
 from vectune.jobs.validated import hold_files, is_validated, queue_if_validated
 
@@ -55,8 +55,8 @@ class JobStore:
     def create(self, project: str, new: NewJob) -> Job:
         """Put a job into the queue; it is being validated until all its files were read through.
 
-        Raises NotFound for a model that the project does not have, BadParameter for a file that it does not have or
-        that was uploaded for something else, LimitReached when its key may have no more jobs now.
+        Raises NotFound for a model or file that the project does not have, BadParameter for a file that was uploaded
+        for something else, LimitReached when its key may have no more jobs now.
         """
         with self._database.session() as connection:
             base = self._models.base_of(connection, project, new.model)
@@ -239,7 +239,7 @@ def _refuse_file(connection: Connection, project: str, param: str, name: str | N
     wanted = select(files.c.purpose).where(files.c.id == name, files.c.project == project, unexpired())
     purpose = connection.execute(wanted.with_for_update(read=True)).scalar_one_or_none()
     if purpose is None:
-        raise BadParameter(f"There is no file {name}.", "GET /v1/files lists those there are.", param)
+        raise FileUnknown(f"There is no file {name}.", "GET /v1/files lists those there are.", param)
     if purpose != FINE_TUNE:
         raise BadParameter(f"The file {name} was uploaded for {purpose}.", "Upload it with purpose fine-tune.", param)
 

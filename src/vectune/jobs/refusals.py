@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectune.errors import ConfigError, DataError, StorageError, UsageError, VectuneError
+from vectune.errors import ConfigError, DataError, NotFound, StorageError, UsageError, VectuneError
 
 
 class BadParameter(ConfigError):  # noqa: N818 - named after what happened
@@ -15,6 +15,17 @@ class BadParameter(ConfigError):  # noqa: N818 - named after what happened
         self.param = param
 
     def __reduce__(self) -> tuple[type[BadParameter], tuple[str, str, str | None]]:
+        return type(self), (self.message, self.hint, self.param)
+
+
+class FileUnknown(NotFound):
+    """The project has no such file; `param` is the field of the request that names it."""
+
+    def __init__(self, message: str, hint: str = "", param: str = "training_file") -> None:
+        super().__init__(message, hint)
+        self.param = param
+
+    def __reduce__(self) -> tuple[type[FileUnknown], tuple[str, str, str]]:
         return type(self), (self.message, self.hint, self.param)
 
 

@@ -89,9 +89,10 @@ def test_unknown_model_and_file(client: openai.OpenAI, file_id: str) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
         client.fine_tuning.jobs.create(model="no-model", training_file=file_id)
     assert missing.value.code == "model_not_found"
-    with pytest.raises(openai.APIStatusError) as refused:
-        client.fine_tuning.jobs.create(model=MODEL, training_file="file-none")
-    assert refused.value.status_code in (400, 404)
+    for field in ("training_file", "validation_file"):
+        with pytest.raises(openai.NotFoundError) as missing:
+            client.fine_tuning.jobs.create(model=MODEL, **{"training_file": file_id, field: "file-none"})
+        assert (missing.value.code, missing.value.param) == ("not_found", field)
 
 
 def test_list_and_metadata(client: openai.OpenAI, file_id: str) -> None:

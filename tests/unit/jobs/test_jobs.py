@@ -10,7 +10,7 @@ from vectune.jobs.hyperparameters import check
 from vectune.jobs.job import NewJob
 from vectune.jobs.jobs import JobStore
 from vectune.jobs.models import ModelRegistry
-from vectune.jobs.refusals import BadParameter, Refused
+from vectune.jobs.refusals import BadParameter, FileUnknown, Refused
 
 
 def test_new_job_waits_with_its_events(stores: Stores) -> None:
@@ -38,14 +38,15 @@ def test_unknown_model_and_files_are_refused(stores: Stores) -> None:
         with pytest.raises(NotFound):
             stores.jobs.create(PROJECT, NewJob(model, file))
     other = stores.files.create(PROJECT, "x", "user_data", iter([b""])).id
-    for param, new in (
-        ("training_file", NewJob(ALIAS, "file-none")),
-        ("training_file", NewJob(ALIAS, other)),
-        ("validation_file", NewJob(ALIAS, file, other)),
+    for param, new, kind in (
+        ("training_file", NewJob(ALIAS, "file-none"), FileUnknown),
+        ("validation_file", NewJob(ALIAS, file, "file-none"), FileUnknown),
+        ("training_file", NewJob(ALIAS, other), BadParameter),
+        ("validation_file", NewJob(ALIAS, file, other), BadParameter),
     ):
-        with pytest.raises(BadParameter) as refused:
+        with pytest.raises(kind) as refused:
             stores.jobs.create(PROJECT, new)
-        assert refused.value.param == param
+        assert refused.value.param == param  # type: ignore[attr-defined]
     assert stores.jobs.list(PROJECT).data == ()
 
 
@@ -56,7 +57,7 @@ def test_jobs_of_others_do_not_exist(stores: Stores) -> None:
     for ask in (stores.jobs.get, stores.jobs.cancel, stores.jobs.pause, stores.jobs.events, stores.jobs.checkpoints):
         with pytest.raises(NotFound):
             ask("other", job.id)
-    with pytest.raises(BadParameter):
+    with pytest.raises(FileUnknown):
         stores.jobs.create("other", NewJob(ALIAS, job.training_file))
 
 
