@@ -35,7 +35,7 @@ class ServeConfig(Config):
     files: str | None = None
     """Folder or fsspec URL (as s3://bucket/folder) of uploaded files; by default HOME/files."""
     default_model: str = PACKAGED_MODEL
-    """Model that is loaded at start; the service is ready when it answers."""
+    """Model that is loaded at start; the service is ready when it answers. Callers see of a path its last part."""
     aliases: dict[str, str] = {}
     """Names that models answer to, each with the model behind it. The well-known names of OpenAI's embedding models
     stand for `default_model` unless they are given here or `upstream` has an endpoint."""
@@ -98,8 +98,13 @@ class ServeConfig(Config):
     @property
     def names(self) -> dict[str, str]:
         """Every name that a base model answers to, and the base."""
-        ours = dict.fromkeys((self.default_model, *WELL_KNOWN_MODELS), self.default_model)
+        ours = dict.fromkeys((self.default_name, *WELL_KNOWN_MODELS), self.default_model)
         return {**ours, **self.upstream.names, **self.aliases}
+
+    @property
+    def default_name(self) -> str:
+        """What callers see of the default model."""
+        return shown_name(self.default_model)
 
     @property
     def remote(self) -> RemoteConfig:
@@ -127,6 +132,12 @@ class ServeConfig(Config):
     def files_root(self) -> str:
         """Where uploaded files lie."""
         return self.files or str(self.home / "files")
+
+
+def shown_name(model: str) -> str:
+    """What callers see of `model`: of a path of this machine the last part, which they may use as its name."""
+    is_path = model.startswith(("/", ".", "~"))
+    return Path(model).expanduser().absolute().name if is_path else model
 
 
 def is_loopback(host: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -27,9 +26,11 @@ async def alive() -> Response:
 async def ready(work: Work) -> Response:
     """Whether the default model answers; 503 until it does, with the reason when it can't."""
     state = work.readiness.state
-    model = Path(work.config.default_model)
-    named = model.name if model.is_absolute() else work.config.default_model  # whoever asks has no key
-    content = {"status": state, "model": named, "reason": without_paths(work.readiness.reason or "") or None}
+    content = {
+        "status": state,
+        "model": work.config.default_name,
+        "reason": without_paths(work.readiness.reason or "") or None,
+    }
     return answer(content, status=200 if state == "ready" else 503)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select
 
+from vectune.config.serve import shown_name
 from vectune.config.workflow import PACKAGED_MODEL
 from vectune.errors import NotFound
 from vectune.jobs.database import Database
@@ -86,11 +87,15 @@ class ModelRegistry:
         self._places: dict[tuple[str, str], tuple[float, Path]] = {}
 
     def list(self, project: str) -> tuple[ServedModel, ...]:
-        """Bases and aliases, then the project's tuned models, newest first; checkpoints are not listed."""
+        """Bases and aliases, then the project's tuned models, newest first.
+
+        Checkpoints are not listed, nor is a base by its path: whoever knows one may name it all the same.
+        """
         wanted = select(models).where(models.c.project == project, models.c.step.is_(None))
         with self._database.session(write=False) as connection:
             rows = connection.execute(wanted.order_by(models.c.number.desc())).all()
-        return (*(self._base(name) for name in self._base_names()), *(_served(row) for row in rows))
+        shown = (name for name in self._base_names() if shown_name(name) == name)
+        return (*(self._base(name) for name in shown), *(_served(row) for row in rows))
 
     def get(self, project: str, name: str) -> ServedModel:
         """What is known of the model called `name`; NotFound when the project has none."""
@@ -134,7 +139,8 @@ class ModelRegistry:
 
     def is_alias(self, name: str) -> bool:
         """Whether another model answers to `name` here."""
-        return self._aliases.get(name, name) != name
+        target = self._aliases.get(name, name)
+        return name not in (target, shown_name(target))
 
     def delete(self, project: str, name: str) -> None:
         """Remove a tuned model and its checkpoints.

@@ -45,6 +45,16 @@ def test_home_holds_all_by_default(tmp_path: Path) -> None:
     assert ServeConfig().home == Path.home() / ".vectune"
 
 
+@pytest.mark.parametrize("model", ["/srv/secret/desk", "/srv/secret/desk/", "./secret/desk", "~/secret/desk"])
+def test_default_model_at_a_path(model: str) -> None:
+    """Callers know it by the last part of its path; a name with a slash is a name."""
+    config = ServeConfig(default_model=model)
+    assert config.default_name == "desk"
+    assert config.names["desk"] == config.names["text-embedding-3-small"] == model
+    assert model not in config.names
+    assert ServeConfig(default_model="org/desk").default_name == "org/desk"
+
+
 def test_names_of_models() -> None:
     """Well-known names stand for the default model; those that are given are laid over them."""
     names = ServeConfig(default_model="m", aliases={"text-embedding-3-large": "big", "mine": "m2"}).names

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import openai
 import pytest
 from starlette.testclient import TestClient
 
 from tests.unit.http.conftest import MODEL, hash_model
+from vectune.config import ServeConfig
 from vectune.errors import ModelError
 from vectune.http.app import build_app
 from vectune.http.models import split_role
 from vectune.http.services import Services
+from vectune.http.start import open_services
 from vectune.jobs.schema import models
 from vectune.records import Role
 from vectune.serve.models import ModelCache
@@ -37,6 +40,23 @@ def test_list_and_retrieve(client: openai.OpenAI, tuned: str) -> None:
     assert {model.object for model in listed.values()} == {"model"}
     assert client.models.retrieve(tuned).created == 9
     assert client.models.retrieve(f"{MODEL}:query").id == MODEL
+
+
+def test_default_model_at_a_path(services: Services, tmp_path: Path) -> None:
+    """It is listed by the last part of its path alone, and answers to that; the path is no secret to who knows it."""
+    place = str(tmp_path / "secret" / "desk")
+    opened = open_services(ServeConfig(home=tmp_path / "other", default_model=place))
+    app = build_app(replace(services, models=opened.models, config=opened.config))
+    http = TestClient(app, base_url="http://127.0.0.1/v1/")
+    for path in ("models", "models/desk", "http://127.0.0.1/readyz"):
+        answer = http.get(path)
+        assert "desk" in answer.text
+        assert "secret" not in answer.text
+    for name in ("desk", "desk:query", place):
+        assert http.post("embeddings", json={"model": name, "input": "a"}).status_code == 200
+        assert not opened.models.is_alias(name.removesuffix(":query"))
+    for pool in (opened.background, opened.transfers, opened.limits):
+        pool.close()
 
 
 def test_tuned_model_by_each_of_its_names(client: openai.OpenAI, tuned: str) -> None:
