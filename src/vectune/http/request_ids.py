@@ -22,7 +22,7 @@ _VERSION = (b"openai-version", b"2020-10-01")
 _HARMLESS = re.compile(rb"(?!sk-|vt-)[A-Za-z0-9][A-Za-z0-9_.-]{7,63}")
 """Ids of callers that are taken: long enough to be one, no key, nothing that a log or a header would trip over."""
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked for every few seconds by machines: their lines are for debugging only."""
+"""Asked for every few seconds by machines: lines of what went well are for debugging only."""
 _NOBODY_THERE = 499
 _ENDING = "server_is_stopping"
 _LOG = logging.getLogger("vectune.http.requests")
@@ -110,7 +110,7 @@ class RequestIds:
             self._metrics.end(method, route, answer.status, answer.began or seconds)
             if answer.status == 429:
                 self._metrics.refused(state.get("error_code"))
-        level = logging.DEBUG if route in _QUIET else logging.INFO
+        level = logging.DEBUG if route in _QUIET and answer.status < 400 else logging.INFO
         if _LOG.isEnabledFor(level):
             caller = state.get("caller")
             facts = {

@@ -159,6 +159,17 @@ def test_each_answer_has_its_line(http: TestClient, log: Path) -> None:
     assert lines[5]["level"] == "debug"
 
 
+def test_probe_that_fails_is_logged_at_any_level(http: TestClient, tmp_path: Path) -> None:
+    """By default a probe that finds the server well leaves no line, and one that does not leaves its own."""
+    file = tmp_path / "service.log"
+    with writing_log(LogConfig(file=file)):
+        http.get("http://127.0.0.1/healthz")
+        failed = http.get("http://127.0.0.1/readyz")  # nothing is loaded yet
+    assert failed.status_code == 503
+    (line,) = _requests(file)
+    assert (line["request_id"], line["route"], line["level"]) == (failed.headers[HEADER], "/readyz", "info")
+
+
 def test_fault_has_traceback_under_the_same_id(services: Services, log: Path) -> None:
     """What nobody foresaw leaves two lines of one id: the fault with its traceback, and the request."""
     http = _broken(services, ValueError("inside"))
