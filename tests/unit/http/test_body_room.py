@@ -38,6 +38,8 @@ def test_small_bodies_always_have_room() -> None:
     with room.one() as large, room.one() as small:
         large(FREE_BYTES + 10)
         small(FREE_BYTES)
+        with pytest.raises(LimitReached):
+            small(FREE_BYTES + 1)
 
 
 class Sending:
