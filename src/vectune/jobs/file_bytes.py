@@ -15,6 +15,8 @@ from vectune.errors import ConfigError, NotFound, StorageError, VectuneError
 from vectune.jobs.refusals import TooLarge
 
 _BLOCK = 1 << 20
+_ANY_DRIVER = "Give a folder, or install its driver."
+_S3_DRIVER = "Install its driver: pip install 'vectune[s3]'."
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,8 @@ class FileBytes:
         try:
             self._files, path = _opened(root)
         except (ImportError, ValueError) as error:
-            raise ConfigError(
-                f"{root} is no place for files: {error}.", "Give a folder, or install its driver."
-            ) from error
+            hint = _S3_DRIVER if root.startswith(("s3:", "s3a:")) else _ANY_DRIVER
+            raise ConfigError(f"{root} is no place for files: {error}.", hint) from error
         self._root = str(path).rstrip("/")
         self._local = "file" in _protocols(self._files)
         self._faults: tuple[type[Exception], ...] = (OSError,) if self._local else (Exception,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,6 +68,14 @@ def test_unknown_file_system_is_refused() -> None:
     """A URL of no known file system is refused."""
     with pytest.raises(ConfigError):
         FileBytes("nosuch://bucket")
+
+
+@pytest.mark.skipif(find_spec("s3fs") is not None, reason="the driver is installed")
+def test_missing_driver_is_named() -> None:
+    """Without the extra for S3 the error says how to install it."""
+    with pytest.raises(ConfigError) as refused:
+        FileBytes("s3://bucket/vectune")
+    assert "vectune[s3]" in refused.value.hint
 
 
 def test_everything_is_listed(root: str) -> None:
