@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vectune.config.remote import RemoteConfig
 from vectune.config.vectors import BackendName, EncodePrecision
 from vectune.encode.backends.choose import Chosen, choose_backend
-from vectune.encode.backends.graph_cache import CachedRuntime, cached_graph
+from vectune.encode.backends.graph_cache import CachedRuntime, GraphMissing, cached_graph
 from vectune.encode.backends.open_export import open_export
 from vectune.encode.backends.static import TableEncoder, is_token_table
 from vectune.encode.encoder import Encoder
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opening:
-    """How a model is opened. `device` is a torch device; `max_tokens` cuts texts earlier than the model would."""
+    """How a model is opened. `device` is a torch device; `max_tokens` cuts texts earlier than the model would.
+
+    Without `exports` a model whose graph is not in the cache yet is refused with GraphMissing.
+    """
 
     backend: BackendName = "auto"
     precision: EncodePrecision = "auto"
@@ -34,6 +37,7 @@ class Opening:
     max_tokens: int | None = None
     trust_remote_code: bool = False
     remote: RemoteConfig = field(default_factory=RemoteConfig)
+    exports: bool = True
 
 
 def open_encoder(name: str, opening: Opening | None = None, progress: Progress | None = None) -> Encoder:
@@ -72,6 +76,8 @@ def _open_local(name: str, opening: Opening, progress: Progress) -> Encoder:
         return _open_torch(name, opening)
     try:
         return _open_graph(folder, "onnx" if chosen == "onnx" else "openvino", name, opening, progress)
+    except GraphMissing:
+        raise
     except (ModelError, StorageError) as error:
         if backend != "auto":
             raise
@@ -111,6 +117,8 @@ def _open_graph(folder: Path, runtime: CachedRuntime, name: str, opening: Openin
 
         nonlocal exported
         exported = True
+        if not opening.exports:
+            raise GraphMissing(name, runtime)
         progress.note(f"{name} is exported for {runtime}, once")
         return load_encoder(name, precision="fp32", device="cpu", trust_remote_code=opening.trust_remote_code)
 

@@ -80,6 +80,27 @@ class ModelCache:
         with self._lock:
             return self._ready(name)
 
+    def renew(self, name: str) -> None:
+        """Load the model anew and put it in the place of the one in memory, if there is one: who works with that goes
+        on with it, who asks from now on gets the new one. Raises what `load` raises; the old one stays then.
+        """
+        with self._lock:
+            old = self._models.get(name)
+        if old is None or old.exception() is not None:
+            return
+        new: Future[ServedModel] = Future()
+        try:
+            self._take_room(new, self._weigh(name))
+            new.set_result(self._load(name))
+        finally:
+            with self._lock:
+                replaced = new.done() and self._models.get(name) is old
+                self._free(old if replaced else new)
+                if replaced:
+                    self._models[name] = new
+        if replaced:
+            self._tell(old)
+
     def forget(self, name: str) -> None:
         """Let the model go; whoever works with it keeps it until done."""
         with self._lock:

@@ -293,3 +293,73 @@ def test_a_model_that_was_not_here_is_weighed_once_it_is() -> None:
     for name in ("a", "b", "c"):
         cache.get(name)
     assert (cache.names, cache.bytes) == (("b", "c"), 20)
+
+
+def test_a_renewed_model_takes_the_place_of_the_old_one() -> None:
+    """Who has the old one keeps it; the next caller gets the new one, nobody in between waits, and the room is that of
+    one model."""
+    gone: list[int] = []
+    loader = Loader()
+    cache = ModelCache(loader, 20, lambda name: 10, gone.append)
+    old = cache.get("a")
+    loader.gates["a"] = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(cache.renew, "a")
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        assert cache.held("a") is old
+        assert cache.bytes == 20  # both are in memory now
+        loader.gates["a"].set()
+        renewed.result(GATE_SECONDS)
+    new = cache.held("a")
+    assert new is not None
+    assert new is not old
+    assert gone == [old.serial]
+    assert (cache.names, cache.bytes) == (("a",), 10)
+
+
+def test_what_is_not_in_memory_is_not_renewed() -> None:
+    """A model that was let go is loaded when somebody asks for it, not before."""
+    loader = Loader()
+    cache = _cache(loader)
+    cache.renew("a")
+    assert loader.loaded == []
+
+
+def test_a_model_let_go_while_it_is_renewed_stays_away() -> None:
+    """It was deleted, say: the new one is not kept either, and takes no room."""
+    loader = Loader()
+    cache = _cache(loader)
+    cache.get("a")
+    loader.gates["a"] = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(cache.renew, "a")
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        cache.forget("a")
+        loader.gates["a"].set()
+        renewed.result(GATE_SECONDS)
+    assert (cache.names, cache.bytes) == ((), 0)
+
+
+def test_a_model_that_can_not_be_renewed_stays() -> None:
+    """The error is the caller's; the old one is served, and no room is lost."""
+    names = iter(["a", "broken"])
+    loader = Loader()
+    cache = ModelCache(lambda name: loader(next(names)), 20, lambda name: 10)
+    old = cache.get("a")
+    with pytest.raises(ModelError):
+        cache.renew("a")
+    assert cache.held("a") is old
+    assert cache.bytes == 10
+
+
+def test_where_both_do_not_fit_the_old_one_goes_first() -> None:
+    """The room holds one: it is kept to, and the next caller has the model loaded."""
+    loader = Loader()
+    cache = _cache(loader, most=10)
+    old = cache.get("a")
+    cache.renew("a")
+    assert cache.bytes <= 10
+    assert cache.get("a") is not old
+    assert cache.bytes == 10

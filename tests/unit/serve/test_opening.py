@@ -16,6 +16,8 @@ from vectune.encode.adapted import RemoteBase, save_adapter
 from vectune.encode.backends.graph_encoder import GraphEncoder
 from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.loading import load_encoder
+from vectune.encode.open_encoder import Opening, open_encoder
+from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.records import Role
 from vectune.serve.opening import ModelOpener
 from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
@@ -49,6 +51,41 @@ def test_a_model_is_warm_when_it_is_given_out(tiny_model_folder: Path) -> None:
     session = model._encoder._session
     assert isinstance(session, OpenvinoSession)
     assert bool(session._lone._free) == (session.workers > 1)
+
+
+def test_without_a_graph_torch_answers_and_the_graph_is_wanted(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is exported in the server: it serves the model with torch until the cache has the graph."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    wanted: list[tuple[str, str]] = []
+    opener = ModelOpener("auto", RemoteConfig(), Calls(2), lambda name, runtime: wanted.append((name, runtime)))
+    name = str(tiny_model_folder)
+    first = opener(name)
+    assert isinstance(first, SharedEncoder)
+    assert isinstance(first._encoder, SentenceEncoder)
+    assert wanted == [(name, "openvino")]
+    assert not list(tmp_path.iterdir())
+    open_encoder(name, Opening(backend="openvino"))
+    second = opener(name)
+    assert isinstance(second, SharedEncoder)
+    assert isinstance(second._encoder, GraphEncoder)
+    assert len(wanted) == 1
+    assert (first.encode(["red1"]) * second.encode(["red1"])).sum() > 0.999
+
+
+def test_a_backend_that_is_named_is_the_one_that_runs(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names OpenVINO gets its vectors from the first text on."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    wanted: list[str] = []
+    opener = ModelOpener("openvino", RemoteConfig(), Calls(2), lambda name, runtime: wanted.append(name))
+    model = opener(str(tiny_model_folder))
+    assert isinstance(model, SharedEncoder)
+    assert isinstance(model._encoder, GraphEncoder)
+    assert wanted == []
 
 
 def test_remote_model_and_adapter(place: EmbeddingsEndpoint, tmp_path: Path) -> None:
