@@ -51,7 +51,7 @@ def weights_files(folder: Path) -> tuple[Path, ...]:
 def _of_one(module: Path, files: list[PurePosixPath]) -> Iterable[PurePosixPath]:
     """Those of `files`, all in `module`, that are read."""
     whole = [file for file in files if file.name == MODEL_FILE]
-    index = _json(module / INDEX_FILE)
+    index = read_json(module / INDEX_FILE)
     shards = index.get("weight_map") if isinstance(index, dict) else None
     named = set(shards.values()) if isinstance(shards, dict) else set()
     return whole or [file for file in files if file.name in named] or files
@@ -68,7 +68,7 @@ def _of_modules(folder: Path, files: Collection[PurePosixPath]) -> Iterator[Pure
 
 def _modules(folder: Path) -> list[PurePosixPath]:
     """Where modules lie under `folder`."""
-    modules = _json(folder / "modules.json")
+    modules = read_json(folder / "modules.json")
     entries = [entry for entry in modules if isinstance(entry, dict)] if isinstance(modules, list) else [{}]
     return [PurePosixPath(str(entry.get("path", ""))) for entry in entries]
 
@@ -77,7 +77,7 @@ def _files(folder: Path) -> list[str]:
     return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
 
 
-def _json(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """The file's content; None where there is no file or no JSON: loading says what is wrong with it."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))

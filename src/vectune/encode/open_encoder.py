@@ -52,6 +52,14 @@ def open_encoder(name: str, opening: Opening | None = None, progress: Progress |
     return open_model(name, opening.remote, partial(_open_local, name, opening, progress or Silent()))
 
 
+def open_at_once(name: str) -> Encoder:
+    """The model called `name` in torch on the CPU, as soon as it can be had: for who will have its graph later.
+
+    Raises what `open_encoder` raises.
+    """
+    return open_model(name, RemoteConfig(), partial(_open_at_once, name))
+
+
 def is_exported(name: str) -> bool:
     """Whether `name` is the path of a folder that vectune exported, which runs in its own runtime alone."""
     return is_export(Path(name).expanduser())
@@ -85,6 +93,12 @@ def _open_local(name: str, opening: Opening, progress: Progress) -> Encoder:
         return _open_torch(name, opening)
 
 
+def _open_at_once(name: str) -> Encoder:
+    from vectune.encode.backends.plain_bert import open_plain
+
+    return open_plain(Path(resolve_model(name).location), name) or _open_torch(name, Opening(device="cpu"))
+
+
 def _chosen(folder: Path, device: str | None) -> Chosen:
     """What is fastest here. Where that is torch for a GPU's sake, torch is asked whether it can use it."""
     chosen = choose_backend(folder, device)
@@ -113,12 +127,12 @@ def _open_graph(folder: Path, runtime: CachedRuntime, name: str, opening: Openin
     exported = False
 
     def load() -> SentenceEncoder:
-        from vectune.encode.loading import load_encoder
-
         nonlocal exported
         exported = True
         if not opening.exports:
             raise GraphMissing(name, runtime)
+        from vectune.encode.loading import load_encoder
+
         progress.note(f"{name} is exported for {runtime}, once")
         return load_encoder(name, precision="fp32", device="cpu", trust_remote_code=opening.trust_remote_code)
 

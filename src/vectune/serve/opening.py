@@ -11,7 +11,7 @@ from vectune.encode.adapted import QueryAdapter, RemoteBase, has_adapter, read_a
 from vectune.encode.backends.graph_cache import CachedRuntime, GraphMissing
 from vectune.encode.encoder import Encoder
 from vectune.encode.endpoint_client import EndpointClient
-from vectune.encode.open_encoder import Opening, open_encoder
+from vectune.encode.open_encoder import Opening, open_at_once, open_encoder
 from vectune.encode.remote import remote_model_name
 from vectune.encode.resolve import resolve_model
 from vectune.errors import ConfigError
@@ -54,11 +54,11 @@ class ModelOpener:
 
     def _local(self, name: str) -> SharedEncoder:
         if self._want is None or self._backend != "auto":
-            return _ready(name, Opening(backend=self._backend))
+            return _ready(open_encoder(name, Opening(backend=self._backend)), name)
         try:
-            return _ready(name, Opening(exports=False))
+            return _ready(open_encoder(name, Opening(exports=False)), name)
         except GraphMissing as missing:
-            model = _ready(name, Opening(backend="torch"))
+            model = _ready(open_at_once(name), name)
             self._want(name, missing.runtime)  # now: before, its export would have taken from the loading
             return model
 
@@ -81,8 +81,8 @@ class ModelOpener:
             raise UpstreamFailed("The server is not set up to ask the remote model behind this name.") from error
 
 
-def _ready(name: str, opening: Opening) -> SharedEncoder:
-    return shared(_warm(open_encoder(name, opening)), name)
+def _ready(encoder: Encoder, name: str) -> SharedEncoder:
+    return shared(_warm(encoder), name)
 
 
 def _warm(encoder: Encoder) -> Encoder:

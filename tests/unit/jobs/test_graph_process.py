@@ -14,7 +14,8 @@ import pytest
 
 from vectune.config.remote import RemoteConfig
 from vectune.encode.backends.graph_encoder import GraphEncoder
-from vectune.encode.sentence_encoder import SentenceEncoder
+from vectune.encode.backends.openvino import OpenvinoSession
+from vectune.encode.backends.plain_bert import BertSession
 from vectune.errors import Interrupted, ModelError
 from vectune.jobs.graph_process import GraphProcess
 from vectune.serve.graphs import GraphMaker
@@ -43,7 +44,8 @@ def test_a_served_model_gets_its_graph(tiny_model_folder: Path) -> None:
     name, renewed = str(tiny_model_folder), threading.Event()
     first = cache.get(name)
     assert isinstance(first, SharedEncoder)
-    assert isinstance(first._encoder, SentenceEncoder)
+    assert isinstance(first._encoder, GraphEncoder)
+    assert isinstance(first._encoder._session, BertSession)
 
     def made(name: str) -> None:
         cache.renew(name)
@@ -54,6 +56,7 @@ def test_a_served_model_gets_its_graph(tiny_model_folder: Path) -> None:
     second = cache.held(name)
     assert isinstance(second, SharedEncoder)
     assert isinstance(second._encoder, GraphEncoder)
+    assert isinstance(second._encoder._session, OpenvinoSession)
     assert (first.encode(["red1 cat2"]) * second.encode(["red1 cat2"])).sum() > 0.999
     assert np.isfinite(first.encode(["red1"])).all()
     maker.close()
