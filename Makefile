@@ -1,4 +1,5 @@
 # Two commands matter: `make demo` and `make test`. Both make .venv on first use and install nothing after that.
+# ARGS is handed on by `serve` and by all that measure: `make bench-serve ARGS=--json`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,25 +39,25 @@ fix: $(VENV)/.dev-ready
 # Figures of docs/benchmarks.md; run nothing beside it. About an hour on 2 cores.
 bench: $(VENV)/.dev-ready
 	@for name in train_speed train_parts train_profile train_quality encode_speed static_speed memory kills; do \
-		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+		echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 
 # Figures of the service; the same.
 bench-serve: $(VENV)/.dev-ready
-	$(BIN)/python benchmarks/serve_speed.py
-	$(BIN)/python benchmarks/serve_beside_job.py
-	$(BIN)/python benchmarks/serve_overload.py
+	$(BIN)/python benchmarks/serve_speed.py $(ARGS)
+	$(BIN)/python benchmarks/serve_beside_job.py $(ARGS)
+	$(BIN)/python benchmarks/serve_overload.py $(ARGS)
 
 soak: $(VENV)/.dev-ready
-	$(BIN)/python benchmarks/soak.py --minutes 30
+	$(BIN)/python benchmarks/soak.py --minutes 30 $(ARGS)
 
 fuzz: $(VENV)/.dev-ready
-	$(BIN)/python benchmarks/fuzz_service.py --minutes 5
+	$(BIN)/python benchmarks/fuzz_service.py --minutes 5 $(ARGS)
 
 # A service whose workers and server are killed fifty times.
 kills: $(VENV)/.dev-ready
-	$(BIN)/python benchmarks/job_kills.py
-	$(BIN)/python benchmarks/job_stops.py
-	$(BIN)/python benchmarks/job_estimates.py
+	$(BIN)/python benchmarks/job_kills.py $(ARGS)
+	$(BIN)/python benchmarks/job_stops.py $(ARGS)
+	$(BIN)/python benchmarks/job_estimates.py $(ARGS)
 
 # Clients of others: LangChain, llama-index, the official Node client.
 clients: $(VENV)/.dev-ready

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 _IMPORT_ALL = """
@@ -37,3 +40,14 @@ def test_every_section_of_the_page_has_its_script() -> None:
     written = "".join(file.read_text(encoding="utf-8") for file in FOLDER.glob("*.py"))
     assert [name for name in sections if f'write_section("{name}"' not in written] == []
     assert all(f"<!-- /{name} -->" in page for name in sections)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+@pytest.mark.parametrize("target", ["bench", "bench-serve", "soak", "fuzz", "kills"])
+def test_make_hands_arguments_on_to_every_script(target: str) -> None:
+    """`make bench-serve ARGS=--json` reaches each script that the target runs."""
+    command = ["make", "-n", target, "ARGS=--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=FOLDER.parent)
+    scripts = [line for line in done.stdout.splitlines() if "benchmarks/" in line]
+    assert scripts
+    assert all("--json" in line for line in scripts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download, try_to_load_from_cache
+from huggingface_hub import list_repo_files, snapshot_download, try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
 from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from vectune.encode.adapted import has_adapter
 from vectune.encode.custom_code import code_not_allowed, copy_code, custom_code, refuse_custom_code
 from vectune.encode.decoder import fit_to_decoder
+from vectune.encode.module_weights import refuse_pickled
 from vectune.encode.precision import Precision, default_device
 from vectune.encode.prompts import role_prompt
 from vectune.encode.resolve import ResolvedModel, resolve_model
@@ -75,8 +76,10 @@ def load_model(
     if flash:
         options["attn_implementation"] = FLASH
     try:
+        configs = _configs_of(resolved)
         if not trust_remote_code:
-            refuse_custom_code(resolved.name, _configs_of(resolved))
+            refuse_custom_code(resolved.name, configs)
+        refuse_pickled(resolved.name, Path(configs), _files_of(resolved))
         return SentenceTransformer(
             resolved.location, device=device or default_device(), trust_remote_code=trust_remote_code,
             model_kwargs=options, local_files_only=resolved.origin != "hub",
@@ -113,6 +116,11 @@ def _configs_of(resolved: ResolvedModel) -> str:
     if resolved.origin != "hub":
         return resolved.location
     return str(snapshot_download(resolved.location, allow_patterns=["modules.json", "*config.json"]))
+
+
+def _files_of(resolved: ResolvedModel) -> list[str] | None:
+    """The files of a model on the hub, of which none but the configs is here; None where all are."""
+    return list_repo_files(resolved.location) if resolved.origin == "hub" else None
 
 
 def _is_bare(resolved: ResolvedModel) -> bool:

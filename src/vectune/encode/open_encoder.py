@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vectune.config.remote import RemoteConfig
 from vectune.config.vectors import BackendName, EncodePrecision
 from vectune.encode.backends.choose import Chosen, choose_backend
-from vectune.encode.backends.graph_cache import CachedRuntime, cached_graph
+from vectune.encode.backends.graph_cache import CachedRuntime, GraphMissing, cached_graph
 from vectune.encode.backends.open_export import open_export
 from vectune.encode.backends.static import TableEncoder, is_token_table
 from vectune.encode.encoder import Encoder
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opening:
-    """How a model is opened. `device` is a torch device; `max_tokens` cuts texts earlier than the model would."""
+    """How a model is opened. `device` is a torch device; `max_tokens` cuts texts earlier than the model would.
+
+    Without `exports` a model whose graph is not in the cache yet is refused with GraphMissing.
+    """
 
     backend: BackendName = "auto"
     precision: EncodePrecision = "auto"
@@ -34,6 +37,7 @@ class Opening:
     max_tokens: int | None = None
     trust_remote_code: bool = False
     remote: RemoteConfig = field(default_factory=RemoteConfig)
+    exports: bool = True
 
 
 def open_encoder(name: str, opening: Opening | None = None, progress: Progress | None = None) -> Encoder:
@@ -46,6 +50,14 @@ def open_encoder(name: str, opening: Opening | None = None, progress: Progress |
     """
     opening = opening or Opening()
     return open_model(name, opening.remote, partial(_open_local, name, opening, progress or Silent()))
+
+
+def open_at_once(name: str) -> Encoder:
+    """The model called `name` in torch on the CPU, as soon as it can be had: for who will have its graph later.
+
+    Raises what `open_encoder` raises.
+    """
+    return open_model(name, RemoteConfig(), partial(_open_at_once, name))
 
 
 def is_exported(name: str) -> bool:
@@ -72,11 +84,19 @@ def _open_local(name: str, opening: Opening, progress: Progress) -> Encoder:
         return _open_torch(name, opening)
     try:
         return _open_graph(folder, "onnx" if chosen == "onnx" else "openvino", name, opening, progress)
+    except GraphMissing:
+        raise
     except (ModelError, StorageError) as error:
         if backend != "auto":
             raise
         progress.note(f"{error.message} torch is used instead.")
         return _open_torch(name, opening)
+
+
+def _open_at_once(name: str) -> Encoder:
+    from vectune.encode.backends.plain_bert import open_plain
+
+    return open_plain(Path(resolve_model(name).location), name) or _open_torch(name, Opening(device="cpu"))
 
 
 def _chosen(folder: Path, device: str | None) -> Chosen:
@@ -107,10 +127,12 @@ def _open_graph(folder: Path, runtime: CachedRuntime, name: str, opening: Openin
     exported = False
 
     def load() -> SentenceEncoder:
-        from vectune.encode.loading import load_encoder
-
         nonlocal exported
         exported = True
+        if not opening.exports:
+            raise GraphMissing(name, runtime)
+        from vectune.encode.loading import load_encoder
+
         progress.note(f"{name} is exported for {runtime}, once")
         return load_encoder(name, precision="fp32", device="cpu", trust_remote_code=opening.trust_remote_code)
 

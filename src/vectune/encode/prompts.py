@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from vectune.records import Role
 
@@ -22,3 +24,11 @@ def role_prompt(prompts: Mapping[str, str | None], default_name: str | None, rol
     if default_name is None or any(default_name in names for other, names in _NAMES.items() if other is not role):
         return ""
     return prompts.get(default_name) or ""
+
+
+def saved_prompts(folder: Path) -> tuple[str, str]:
+    """Query and document prompt of the model in `folder`, from where sentence-transformers keeps them."""
+    file = folder / "config_sentence_transformers.json"
+    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    prompts, default = content.get("prompts") or {}, content.get("default_prompt_name")
+    return role_prompt(prompts, default, Role.QUERY), role_prompt(prompts, default, Role.DOCUMENT)

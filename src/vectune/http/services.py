@@ -20,6 +20,7 @@ from vectune.jobs.files import FileStore
 from vectune.jobs.jobs import JobStore
 from vectune.jobs.keys import Caller, KeyStore
 from vectune.jobs.models import ModelRegistry
+from vectune.serve.graphs import GraphMaker
 from vectune.serve.models import ModelCache
 from vectune.serve.queue import EmbeddingQueue
 from vectune.serve.readiness import Readiness
@@ -47,6 +48,7 @@ class Services:
     tokens: TokenTable | None = None
     texts: TextCache = field(default_factory=lambda: TextCache(0))
     streams: Streams = field(default_factory=Streams)
+    graphs: GraphMaker | None = None
 
 
 def services_of(request: Request) -> Services:

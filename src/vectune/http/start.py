@@ -33,6 +33,7 @@ from vectune.http.uploads import Uploads
 from vectune.jobs.check_process import server_check
 from vectune.jobs.database import Database
 from vectune.jobs.files import FileStore
+from vectune.jobs.graph_process import GraphProcess
 from vectune.jobs.home import claim_home, make_home
 from vectune.jobs.housekeeping import Housekeeping
 from vectune.jobs.jobs import JobStore
@@ -41,8 +42,10 @@ from vectune.jobs.models import ModelRegistry
 from vectune.jobs.quotas import Usage
 from vectune.jobs.retention import Retention
 from vectune.jobs.supervisor import Supervisor
+from vectune.jobs.worker import default_threads
 from vectune.monitor.json_log import writing_log
 from vectune.serve.default_model import DefaultModel
+from vectune.serve.graphs import GraphMaker
 from vectune.serve.models import ModelCache
 from vectune.serve.opening import ModelOpener
 from vectune.serve.queue import EmbeddingQueue
@@ -72,7 +75,8 @@ def open_services(config: ServeConfig) -> Services:
     files = FileStore(database, config.files_root, server_check(config.worker))
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
-    opener = ModelOpener(config.backend, config.remote_served, Calls(config.upstream.parallel))
+    graphs = GraphMaker(GraphProcess(config.jobs.nice, config.jobs.threads or default_threads()))
+    opener = ModelOpener(config.backend, config.remote_served, Calls(config.upstream.parallel), graphs.want)
     cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
     queue = EmbeddingQueue(config.batch_tokens, config.waiting_tokens, config.waiting_seconds, metrics.batch)
@@ -94,6 +98,7 @@ def open_services(config: ServeConfig) -> Services:
         bodies=BodyRoom(config.bodies_bytes),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
+        graphs=graphs,
     )
 
 
@@ -106,6 +111,8 @@ def running(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.queue.start()
         services.readiness.start()
+        if services.graphs is not None:
+            services.graphs.start(services.cache.renew)
         await asyncio.to_thread(_read_on, services)
         if supervisor is not None:
             await asyncio.to_thread(supervisor.start)
@@ -179,6 +186,8 @@ def _stop(services: Services, supervisor: Supervisor | None, housekeeping: House
     services.readiness.stop()
     if supervisor is not None:
         supervisor.stop()
+    if services.graphs is not None:
+        services.graphs.close()
     services.queue.close()
     services.streams.close()
     services.transfers.close()

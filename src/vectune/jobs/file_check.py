@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +14,7 @@ from vectune.config.jobs import JobsConfig
 from vectune.config.load import parse_config
 from vectune.errors import Interrupted, VectuneError
 from vectune.jobs.failures import said
+from vectune.jobs.held_process import asked
 from vectune.jobs.limits import RowLimit, refuse_long
 from vectune.jobs.priority import give_way, go_first
 from vectune.monitor.progress import Progress, Silent
@@ -25,8 +23,6 @@ NO_MEMORY = (
     "The file could not be read through: whoever read it was ended, most likely since there was no memory left. "
     "Give fewer or shorter rows, one a line."
 )
-_STDIN = 0
-_ORPHANED = 1
 
 
 class FileCheck(Protocol):
@@ -56,29 +52,16 @@ def fault(config: JobsConfig, path: Path, name: str, progress: Progress) -> str 
 
 
 def main() -> None:
-    """Read `path`, `name` and `config` as a line of JSON from stdin, and write the `reason` to stdout as JSON.
-
-    Ends when stdin does, as it is held by whoever asked. Signals that end a whole group of processes are left to the
-    one who asked.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    asked = orjson.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
-    config = parse_config(JobsConfig, asked["config"], "config")
+    """Read `path`, `name` and `config` as `asked` gives them, and write the `reason` to stdout as JSON."""
+    request = asked()
+    config = parse_config(JobsConfig, request["config"], "config")
     give_way(config.nice)
     go_first()
     try:
-        reason = fault(config, Path(asked["path"]), asked["name"], Silent())
+        reason = fault(config, Path(request["path"]), request["name"], Silent())
     except MemoryError:
         reason = NO_MEMORY
     sys.stdout.buffer.write(orjson.dumps({"reason": reason}))
-
-
-def _end_with_stdin() -> None:
-    while os.read(_STDIN, 1):  # not through sys.stdin, which the end of the process would wait for
-        pass
-    os._exit(_ORPHANED)
 
 
 if __name__ == "__main__":

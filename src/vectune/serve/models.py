@@ -22,7 +22,8 @@ _COME_BACK_SECONDS = 2.0
 class ModelCache:
     """Owns the loaded models. Any thread may ask; loading one model holds up only those who ask for it.
 
-    `load` opens a model by name, `weigh` tells its bytes. At least one model is kept, however large it is. `dropped`
+    `load` opens a model by name, `weigh` tells its bytes. Room for them is made before it is loaded, and waited for
+    where others are loaded into it; a model larger than `most_bytes` is loaded when no other is in memory. `dropped`
     hears the serial of each model that is let go. While a model is loaded about `most_waiting` tokens may wait for it.
     """
 
@@ -37,8 +38,11 @@ class ModelCache:
         self._most_waiting = most_waiting
         self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        """Room may have come free."""
         self._models: OrderedDict[str, Future[ServedModel]] = OrderedDict()
-        self._bytes: dict[str, int] = {}
+        self._bytes: dict[Future[ServedModel], int] = {}
+        """What the models in memory take, and those that are loaded will."""
         self._loaders = ThreadPoolExecutor(_LOADERS, thread_name_prefix="vectune-load")
 
     def get(self, name: str) -> ServedModel:
@@ -76,11 +80,33 @@ class ModelCache:
         with self._lock:
             return self._ready(name)
 
+    def renew(self, name: str) -> None:
+        """Load the model anew and put it in the place of the one in memory, if there is one: who works with that goes
+        on with it, who asks from now on gets the new one. Raises what `load` raises; the old one stays then.
+        """
+        with self._lock:
+            old = self._models.get(name)
+        if old is None or old.exception() is not None:
+            return
+        new: Future[ServedModel] = Future()
+        try:
+            self._take_room(new, self._weigh(name))
+            new.set_result(self._load(name))
+        finally:
+            with self._lock:
+                replaced = new.done() and self._models.get(name) is old
+                self._free(old if replaced else new)
+                if replaced:
+                    self._models[name] = new
+        if replaced:
+            self._tell(old)
+
     def forget(self, name: str) -> None:
         """Let the model go; whoever works with it keeps it until done."""
         with self._lock:
             future = self._models.pop(name, None)
-            self._bytes.pop(name, None)
+            if future is not None and future.done():  # else its memory is taken until it is loaded
+                self._free(future)
         self._tell(future)
 
     def forget_gone(self) -> None:
@@ -91,7 +117,7 @@ class ModelCache:
 
     @property
     def bytes(self) -> int:
-        """Weights in memory."""
+        """Weights in memory or on their way."""
         with self._lock:
             return sum(self._bytes.values())
 
@@ -134,32 +160,50 @@ class ModelCache:
 
     def _fill(self, name: str, future: Future[ServedModel]) -> None:
         try:
+            self._take_room(future, self._weigh(name))
             model = self._load(name)
-            size = self._weigh(name)
+            self._correct(future, name)
         except BaseException as error:
             with self._lock:
+                self._free(future)
                 if self._models.get(name) is future:
                     del self._models[name]  # the next caller tries again
             future.set_exception(error)
             return
+        future.set_result(model)
+        with self._lock:
+            if self._models.get(name) is not future:
+                self._free(future)  # it was let go meanwhile
+            self._changed.notify_all()  # it may be let go from now on
+
+    def _correct(self, future: Future[ServedModel], name: str) -> None:
+        """What nobody could weigh before is weighed now that it is on this machine."""
+        with self._lock:
+            known = self._bytes[future]
+        if not known:
+            self._take_room(future, self._weigh(name), wait=False)
+
+    def _take_room(self, future: Future[ServedModel], size: int, *, wait: bool = True) -> None:
+        """Let others go, the one unused longest first, until `size` fits beside the rest, or nothing is left to go."""
         gone: list[Future[ServedModel]] = []
         with self._lock:
-            if self._models.get(name) is future:
-                self._bytes[name] = size
-                gone = self._make_room(name)
-        future.set_result(model)
+            self._bytes.pop(future, None)
+            while size and (held := sum(self._bytes.values())) and held + size > self._most_bytes:
+                name = next((name for name, one in self._models.items() if self._bytes.get(one) and one.done()), None)
+                if name is not None:
+                    gone.append(self._models.pop(name))
+                    self._free(gone[-1])
+                elif wait:
+                    self._changed.wait()
+                else:
+                    break
+            self._bytes[future] = size
         for one in gone:
             self._tell(one)
 
-    def _make_room(self, newest: str) -> list[Future[ServedModel]]:
-        """Take out what is unused longest until the rest fits."""
-        gone = []
-        for name in [name for name in self._models if name != newest and name in self._bytes]:
-            if sum(self._bytes.values()) <= self._most_bytes:
-                break
-            gone.append(self._models.pop(name))
-            del self._bytes[name]
-        return gone
+    def _free(self, future: Future[ServedModel]) -> None:
+        self._bytes.pop(future, None)
+        self._changed.notify_all()
 
     def _tell(self, future: Future[ServedModel] | None) -> None:
         if future is not None and future.done() and future.exception() is None:

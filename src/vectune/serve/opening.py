@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vectune.config.remote import REMOTE_PREFIX, Endpoint, RemoteConfig, endpoint, is_remote
 from vectune.config.vectors import BackendName
 from vectune.encode.adapted import QueryAdapter, RemoteBase, has_adapter, read_adapter
+from vectune.encode.backends.graph_cache import CachedRuntime, GraphMissing
 from vectune.encode.encoder import Encoder
 from vectune.encode.endpoint_client import EndpointClient
-from vectune.encode.open_encoder import Opening, open_encoder
+from vectune.encode.open_encoder import Opening, open_at_once, open_encoder
 from vectune.encode.remote import remote_model_name
 from vectune.encode.resolve import resolve_model
 from vectune.errors import ConfigError
 from vectune.serve.reading import ServedModel
 from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
-from vectune.serve.shared_encoder import shared
+from vectune.serve.shared_encoder import SharedEncoder, shared
 
 _WARMING_TEXT = "warming up"
 _LONE_TEXTS = 2
 """For the second OpenVINO makes what lone texts run in, which no caller is to wait for."""
 
 
-class ModelOpener:
-    """Opens models by name. `remote` says how endpoints are asked, `calls` asks them, `backend` runs the others."""
+Want = Callable[[str, CachedRuntime], None]
+"""Hears of a model that is served without the graph that the runtime would have."""
 
-    def __init__(self, backend: BackendName, remote: RemoteConfig, calls: Calls) -> None:
+
+class ModelOpener:
+    """Opens models by name. `remote` says how endpoints are asked, `calls` asks them, `backend` runs the others.
+
+    With `want` and the backend `auto` nothing is exported here: a model whose graph is not in the cache is opened with
+    torch, and `want` hears of it.
+    """
+
+    def __init__(self, backend: BackendName, remote: RemoteConfig, calls: Calls, want: Want | None = None) -> None:
         self._backend: BackendName = backend
         self._remote = remote
         self._calls = calls
+        self._want = want
 
     def __call__(self, name: str) -> ServedModel:
         """The model called `name`: a name, a folder, or `openai:MODEL`. See `open_encoder` for what is raised."""
@@ -39,7 +50,17 @@ class ModelOpener:
         adapter, base = read_adapter(folder) if has_adapter(folder) else (None, None)
         if adapter is not None and base is not None:
             return self._adapted(name, adapter, base)
-        return shared(_warm(open_encoder(name, Opening(backend=self._backend))), name)
+        return self._local(name)
+
+    def _local(self, name: str) -> SharedEncoder:
+        if self._want is None or self._backend != "auto":
+            return _ready(open_encoder(name, Opening(backend=self._backend)), name)
+        try:
+            return _ready(open_encoder(name, Opening(exports=False)), name)
+        except GraphMissing as missing:
+            model = _ready(open_at_once(name), name)
+            self._want(name, missing.runtime)  # now: before, its export would have taken from the loading
+            return model
 
     def _adapted(self, name: str, adapter: QueryAdapter, base: RemoteBase) -> RemoteModel:
         """A tuned adapter over the endpoint's model, which must be at the address that it was trained with."""
@@ -58,6 +79,10 @@ class ModelOpener:
             return endpoint(self._remote)
         except ConfigError as error:
             raise UpstreamFailed("The server is not set up to ask the remote model behind this name.") from error
+
+
+def _ready(encoder: Encoder, name: str) -> SharedEncoder:
+    return shared(_warm(encoder), name)
 
 
 def _warm(encoder: Encoder) -> Encoder:

@@ -71,3 +71,18 @@ def test_a_hub_that_is_not_there_is_said(tmp_path: Path) -> None:
     message, hint = load("someone/nothing", "http://127.0.0.1:9", tmp_path / "home")
     assert "neither on this machine nor to be had from the hub" in str(message)
     assert "path of a model folder" in str(hint)
+
+
+def test_pickled_modules_on_the_hub_are_refused_before_weights_come(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """What the hub lists is looked at; nothing but configs is fetched."""
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    modules = json.loads((folder / "modules.json").read_text())
+    dense = {"idx": 9, "name": "9", "path": "9_Dense", "type": "sentence_transformers.models.Dense"}
+    (folder / "modules.json").write_text(json.dumps([*modules, dense]))
+    (folder / "9_Dense").mkdir()
+    (folder / "9_Dense" / "pytorch_model.bin").write_bytes(b"anything")
+    with model_hub("someone/pickled", folder) as (address, fetched):
+        message, hint = load("someone/pickled", address, tmp_path / "home")
+    assert "9_Dense/pytorch_model.bin" in str(message)
+    assert "Save them as safetensors" in str(hint)
+    assert not any(name.endswith((".safetensors", ".bin")) for name in fetched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.fakes.tiny_model import WORDS
 from vectune.encode.adapted import AdaptedEncoder, QueryAdapter, save_adapter
+from vectune.encode.backends.graph_cache import GraphMissing
 from vectune.encode.backends.graph_encoder import GraphEncoder
 from vectune.encode.export.folder import write_export
 from vectune.encode.loading import load_encoder
@@ -73,6 +75,26 @@ def test_damaged_cached_graph_is_exported_once_more(
         assert len(notes.said) == exports
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert list((tmp_path / "graphs").iterdir()) == [kept]
+
+
+def test_a_graph_that_may_not_be_made_is_missing(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without exports the caller hears what is missing, also in the place of a damaged graph, which stays as it is; a
+    whole one is opened."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    name, opening = str(tiny_model_folder), Opening(device="cpu", exports=False)
+    with pytest.raises(GraphMissing) as raised:
+        open_encoder(name, opening)
+    found = pickle.loads(pickle.dumps(raised.value))
+    assert (found.model, found.runtime, found.message) == (name, "openvino", raised.value.message)
+    open_encoder(name, Opening(backend="openvino"))
+    assert isinstance(open_encoder(name, opening), GraphEncoder)
+    (kept,) = (tmp_path / "graphs").iterdir()
+    (kept / "model.bin").write_bytes(b"")
+    with pytest.raises(GraphMissing):
+        open_encoder(name, opening)
+    assert (kept / "model.bin").read_bytes() == b""
 
 
 def test_auto_falls_back_to_torch_and_says_so(prompted_model: Path, tmp_path: Path) -> None:

@@ -220,3 +220,146 @@ async def test_more_than_may_wait_for_a_model_is_refused() -> None:
     found = await asyncio.gather(*small[:3], other)
     assert [model.name for model in found] == ["slow", "slow", "slow", "other"]
     assert (await cache.wait_for("slow", 5000)).name == "slow"
+
+
+class Scales(Loader):
+    """A loader that knows how much was in memory, or on its way there, at most: models of 10 bytes, `large` of 50."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = ModelCache(self, 20, self.weigh)
+        self.most = 0
+
+    def weigh(self, name: str) -> int:
+        return 50 if name == "large" else 10
+
+    def __call__(self, name: str) -> SharedEncoder:
+        self.most = max(self.most, self.cache.bytes)
+        return super().__call__(name)
+
+
+def test_room_is_made_before_a_model_is_loaded() -> None:
+    """What is unused longest has gone when the next one begins to load: together they were too much."""
+    loader = Scales()
+    for name in ("a", "b", "c", "d"):
+        loader.cache.get(name)
+    assert loader.most == 20
+
+
+def test_many_that_load_together_wait_for_room() -> None:
+    """Two fit: the third is loaded only once one of them is there, and can be let go."""
+    loader = Scales()
+    loader.gates = {name: threading.Event() for name in "ab"}
+    with ThreadPoolExecutor(3) as pool:
+        first = [pool.submit(loader.cache.get, name) for name in "ab"]
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        third = pool.submit(loader.cache.get, "c")
+        while "c" not in loader.cache.names:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        assert loader.loaded.count("c") == 0
+        loader.gates["b"].set()
+        assert third.result(GATE_SECONDS).name == "c"
+        assert set(loader.cache.names) == {"a", "c"}
+        loader.gates["a"].set()
+        assert all(one.result(GATE_SECONDS) for one in first)
+    assert loader.most == loader.cache.bytes == 20
+
+
+def test_a_model_larger_than_all_room_waits_until_it_is_alone() -> None:
+    """It is loaded all the same, when nothing else is in memory; what weighs nothing is in nobody's way."""
+    loader = Scales()
+    loader.cache.get("a")
+    assert loader.cache.get("large").name == "large"
+    assert loader.cache.names == ("large",)
+    assert loader.cache.get("b").name == "b"
+    assert (loader.cache.names, loader.cache.bytes) == (("b",), 10)
+
+
+def test_room_of_a_model_that_can_not_be_loaded_is_free_again() -> None:
+    """Failures leave nothing behind that others would wait for."""
+    loader = Scales()
+    for _ in range(3):
+        with pytest.raises(ModelError):
+            loader.cache.get("broken")
+    assert loader.cache.bytes == 0
+
+
+def test_a_model_that_was_not_here_is_weighed_once_it_is() -> None:
+    """What a hub has weighs nothing before it is fetched; then it counts, and others go."""
+    loader = Loader()
+    cache = ModelCache(loader, 20, lambda name: 10 * (name in loader.loaded))
+    for name in ("a", "b", "c"):
+        cache.get(name)
+    assert (cache.names, cache.bytes) == (("b", "c"), 20)
+
+
+def test_a_renewed_model_takes_the_place_of_the_old_one() -> None:
+    """Who has the old one keeps it; the next caller gets the new one, nobody in between waits, and the room is that of
+    one model."""
+    gone: list[int] = []
+    loader = Loader()
+    cache = ModelCache(loader, 20, lambda name: 10, gone.append)
+    old = cache.get("a")
+    loader.gates["a"] = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(cache.renew, "a")
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        assert cache.held("a") is old
+        assert cache.bytes == 20  # both are in memory now
+        loader.gates["a"].set()
+        renewed.result(GATE_SECONDS)
+    new = cache.held("a")
+    assert new is not None
+    assert new is not old
+    assert gone == [old.serial]
+    assert (cache.names, cache.bytes) == (("a",), 10)
+
+
+def test_what_is_not_in_memory_is_not_renewed() -> None:
+    """A model that was let go is loaded when somebody asks for it, not before."""
+    loader = Loader()
+    cache = _cache(loader)
+    cache.renew("a")
+    assert loader.loaded == []
+
+
+def test_a_model_let_go_while_it_is_renewed_stays_away() -> None:
+    """It was deleted, say: the new one is not kept either, and takes no room."""
+    loader = Loader()
+    cache = _cache(loader)
+    cache.get("a")
+    loader.gates["a"] = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(cache.renew, "a")
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        cache.forget("a")
+        loader.gates["a"].set()
+        renewed.result(GATE_SECONDS)
+    assert (cache.names, cache.bytes) == ((), 0)
+
+
+def test_a_model_that_can_not_be_renewed_stays() -> None:
+    """The error is the caller's; the old one is served, and no room is lost."""
+    names = iter(["a", "broken"])
+    loader = Loader()
+    cache = ModelCache(lambda name: loader(next(names)), 20, lambda name: 10)
+    old = cache.get("a")
+    with pytest.raises(ModelError):
+        cache.renew("a")
+    assert cache.held("a") is old
+    assert cache.bytes == 10
+
+
+def test_where_both_do_not_fit_the_old_one_goes_first() -> None:
+    """The room holds one: it is kept to, and the next caller has the model loaded."""
+    loader = Loader()
+    cache = _cache(loader, most=10)
+    old = cache.get("a")
+    cache.renew("a")
+    assert cache.bytes <= 10
+    assert cache.get("a") is not old
+    assert cache.bytes == 10

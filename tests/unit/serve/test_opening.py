@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from vectune.config.remote import RemoteConfig
 from vectune.encode.adapted import RemoteBase, save_adapter
 from vectune.encode.backends.graph_encoder import GraphEncoder
 from vectune.encode.backends.openvino import OpenvinoSession
+from vectune.encode.backends.plain_bert import BertSession
 from vectune.encode.loading import load_encoder
+from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.records import Role
 from vectune.serve.opening import ModelOpener
 from vectune.serve.remote_model import Calls, RemoteModel, UpstreamFailed
@@ -49,6 +54,58 @@ def test_a_model_is_warm_when_it_is_given_out(tiny_model_folder: Path) -> None:
     session = model._encoder._session
     assert isinstance(session, OpenvinoSession)
     assert bool(session._lone._free) == (session.workers > 1)
+
+
+def test_without_a_graph_torch_answers_and_the_graph_is_wanted(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is exported in the server: it serves the model with torch until the cache has the graph."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    wanted: list[tuple[str, str]] = []
+    opener = ModelOpener("auto", RemoteConfig(), Calls(2), lambda name, runtime: wanted.append((name, runtime)))
+    name = str(tiny_model_folder)
+    first = opener(name)
+    assert isinstance(first, SharedEncoder)
+    assert isinstance(first._encoder, GraphEncoder)
+    assert isinstance(first._encoder._session, BertSession)
+    assert wanted == [(name, "openvino")]
+    assert not list(tmp_path.iterdir())
+    open_encoder(name, Opening(backend="openvino"))
+    second = opener(name)
+    assert isinstance(second, SharedEncoder)
+    assert isinstance(second._encoder, GraphEncoder)
+    assert isinstance(second._encoder._session, OpenvinoSession)
+    assert len(wanted) == 1
+    assert (first.encode(["red1"]) * second.encode(["red1"])).sum() > 0.999
+
+
+def test_no_library_that_takes_long_is_imported_on_a_first_start(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Without a graph the server waits for torch alone: transformers and sentence-transformers are left to the process
+    that makes it."""
+    program = (
+        "import sys\nfrom vectune.config.remote import RemoteConfig\nfrom vectune.serve.opening import ModelOpener\n"
+        "from vectune.serve.remote_model import Calls\n"
+        "ModelOpener('auto', RemoteConfig(), Calls(1), lambda name, runtime: print('wanted'))(sys.argv[1])\n"
+        "assert not {'transformers', 'sentence_transformers', 'sklearn'} & set(sys.modules)"
+    )
+    environment = os.environ | {"VECTUNE_CACHE": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", program, str(tiny_model_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert (done.returncode, done.stdout) == (0, "wanted\n"), done.stderr
+
+
+def test_a_backend_that_is_named_is_the_one_that_runs(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names OpenVINO gets its vectors from the first text on."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path))
+    wanted: list[str] = []
+    opener = ModelOpener("openvino", RemoteConfig(), Calls(2), lambda name, runtime: wanted.append(name))
+    model = opener(str(tiny_model_folder))
+    assert isinstance(model, SharedEncoder)
+    assert isinstance(model._encoder, GraphEncoder)
+    assert wanted == []
 
 
 def test_remote_model_and_adapter(place: EmbeddingsEndpoint, tmp_path: Path) -> None:

@@ -36,6 +36,18 @@ _PROBES = ("a", "the cat sat on the mat, then left", "word " * 40, "Über 3 × 4
 CachedRuntime = Literal["openvino", "onnx"]
 
 
+class GraphMissing(ModelError):  # noqa: N818 - what was found
+    """The cache has no graph of the model for `runtime`, or a damaged one, and none may be made now."""
+
+    def __init__(self, model: str, runtime: CachedRuntime) -> None:
+        super().__init__(f"No graph of {model} is kept for {runtime}.", "Open it with torch, or have it exported.")
+        self.model = model
+        self.runtime: CachedRuntime = runtime
+
+    def __reduce__(self) -> tuple[type[GraphMissing], tuple[str, CachedRuntime]]:
+        return type(self), (self.model, self.runtime)
+
+
 def cached_graph(
     folder: Path, runtime: CachedRuntime, load: Callable[[], SentenceEncoder], *, anew: bool = False
 ) -> Path:

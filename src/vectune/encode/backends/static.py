@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from vectune.encode.encoder import Vectors
-from vectune.encode.prompts import role_prompt
+from vectune.encode.prompts import saved_prompts
 from vectune.encode.tokenised import Idle, Tokenised
 from vectune.encode.tokens import Tokens, pack
 from vectune.errors import ModelError
@@ -49,7 +49,7 @@ class TableEncoder:
             what = f"The token table in {place} can't be read"
             raise ModelError.because(what, error, "Save the model again.") from error
         self._tokenizer.no_padding()
-        self._query_prompt, self._document_prompt = _prompts(folder)
+        self._query_prompt, self._document_prompt = saved_prompts(folder)
 
     @property
     def dim(self) -> int:
@@ -123,11 +123,3 @@ def _has_plain_table(folder: Path) -> bool:
     with weights.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         return b'"embedding.weight"' in file.read(min(size, 100_000))
-
-
-def _prompts(folder: Path) -> tuple[str, str]:
-    """Query and document prompt, from where sentence-transformers keeps them."""
-    file = folder / "config_sentence_transformers.json"
-    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    prompts, default = content.get("prompts") or {}, content.get("default_prompt_name")
-    return role_prompt(prompts, default, Role.QUERY), role_prompt(prompts, default, Role.DOCUMENT)

@@ -1,0 +1,101 @@
+"""Graphs made by a real process of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vectune.config.remote import RemoteConfig
+from vectune.encode.backends.graph_encoder import GraphEncoder
+from vectune.encode.backends.openvino import OpenvinoSession
+from vectune.encode.backends.plain_bert import BertSession
+from vectune.errors import Interrupted, ModelError
+from vectune.jobs.graph_process import GraphProcess
+from vectune.serve.graphs import GraphMaker
+from vectune.serve.models import ModelCache
+from vectune.serve.opening import ModelOpener
+from vectune.serve.remote_model import Calls
+from vectune.serve.shared_encoder import SharedEncoder
+
+PATIENCE = 120
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without graphs, and a machine without a GPU."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    return tmp_path / "cache"
+
+
+def test_a_served_model_gets_its_graph(tiny_model_folder: Path) -> None:
+    """Torch answers at once; a process makes the graph, and from then on the graph answers in its place. Whoever held
+    the first one goes on with it."""
+    make = GraphProcess(nice=1, threads=1)
+    maker = GraphMaker(make)
+    cache = ModelCache(ModelOpener("auto", RemoteConfig(), Calls(2), maker.want), 1 << 30, lambda name: 10)
+    name, renewed = str(tiny_model_folder), threading.Event()
+    first = cache.get(name)
+    assert isinstance(first, SharedEncoder)
+    assert isinstance(first._encoder, GraphEncoder)
+    assert isinstance(first._encoder._session, BertSession)
+
+    def made(name: str) -> None:
+        cache.renew(name)
+        renewed.set()
+
+    maker.start(made)
+    assert renewed.wait(PATIENCE)
+    second = cache.held(name)
+    assert isinstance(second, SharedEncoder)
+    assert isinstance(second._encoder, GraphEncoder)
+    assert isinstance(second._encoder._session, OpenvinoSession)
+    assert (first.encode(["red1 cat2"]) * second.encode(["red1 cat2"])).sum() > 0.999
+    assert np.isfinite(first.encode(["red1"])).all()
+    maker.close()
+
+
+def test_why_it_can_not_be_made_is_told(tmp_path: Path) -> None:
+    """In the words of the export; nothing is left in the cache."""
+    with pytest.raises(ModelError, match="There is no model at"):
+        GraphProcess(nice=0, threads=1)(str(tmp_path / "gone"), "openvino")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_process_that_dies_is_told(tiny_model_folder: Path) -> None:
+    """For want of memory, most likely."""
+    make = GraphProcess(nice=0, threads=1)
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, str(tiny_model_folder), "openvino")
+        os.kill(_pid(make), signal.SIGKILL)
+        with pytest.raises(ModelError, match="signal 9"):
+            made.result(PATIENCE)
+
+
+def test_the_end_of_the_server_ends_the_process(tiny_model_folder: Path) -> None:
+    """It is not waited for, and none is started afterwards."""
+    make = GraphProcess(nice=0, threads=1)
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, str(tiny_model_folder), "openvino")
+        pid = _pid(make)
+        make.close()
+        with pytest.raises(Interrupted):
+            made.result(PATIENCE)
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(Interrupted):
+        make(str(tiny_model_folder), "openvino")
+
+
+def _pid(make: GraphProcess) -> int:
+    until = time.monotonic() + PATIENCE
+    while make._process is None:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    return make._process.pid
