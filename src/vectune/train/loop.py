@@ -196,6 +196,7 @@ class Trainer:
         better = self._at.best_score is None or score > self._at.best_score
         if better:
             self._at.best_score, self._at.best_step, self._at.misses = score, self._at.step, 0
+            self._best = {}  # the old copy goes before the new one is made
             self._best = copy_weights(self._encoder.model)
         else:
             self._at.misses += 1
@@ -223,7 +224,7 @@ class Trainer:
     def _state(self) -> TrainingState:
         moments: dict[str, Tensor] = {}
         for number, entry in self._optimiser.state_dict()["state"].items():
-            moments |= {f"{number}.{key}": value.to("cpu", copy=True) for key, value in entry.items()}
+            moments |= {f"{number}.{key}": value.to("cpu") for key, value in entry.items()}  # written before they move
         at = self._at
         counters = {
             "step": at.step, "best_step": at.best_step, "best_score": at.best_score,
