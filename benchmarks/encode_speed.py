@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import train_speed
 from environments import made_environment, mark_ready, python_of, remove
-from page import ROOT, describe_machine, write_section
+from page import ROOT, describe_machine, is_partial, write_section
 
 BASE = "all-MiniLM-L6-v2"
 QUERIES, DOCUMENTS = 1000, 300
@@ -343,7 +343,7 @@ def main() -> None:
     page = as_markdown(found)
     print(page)
     if not given.quick:
-        write_section("encode_speed", page)
+        write_section("encode_speed", page, partial=is_partial(parser, given), peak=train_speed.matmul_peak)
     if given.json:
         print(json.dumps(found))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,21 +15,57 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 
 
-def write_section(name: str, content: str, page: Path = PAGE) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; the page must have the markers.
+_SLOW_GFLOPS = 300
+"""bf16 matrix products a second and core, in 1e9 operations, below which a machine is of the slower kind."""
 
-    On a machine with a GPU the section is that of NAME_gpu, so that the CPU's figures stay.
+
+def write_section(
+    name: str, content: str, page: Path = PAGE, *, partial: bool = False, peak: Callable[[], float] | None = None
+) -> None:
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; after a `partial` run the page stays as it is.
+
+    On a machine with a GPU the section is that of NAME_gpu, so that the CPU's figures stay. With `peak`, which measures
+    GFLOP/s, it is NAME_slow on a machine of the slower kind. Both are made where they are missing, right after NAME.
     """
     import torch
 
-    name = f"{name}_gpu" if torch.cuda.is_available() else name
-    text = page.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in text or end not in text:
-        raise SystemExit(f"{page.name} has no section {name}")
+    if partial:
+        print(f"a partial run: {page.name} stays as it is", file=sys.stderr)
+        return
+    suffix, heading = "_gpu", ""
+    if not torch.cuda.is_available():
+        suffix, heading = kind_of(peak() if peak else None, os.cpu_count() or 1)
+    page.write_text(placed(page.read_text(encoding="utf-8"), name, suffix, heading + content), encoding="utf-8")
+
+
+def kind_of(peak: float | None, cores: int) -> tuple[str, str]:
+    """What a section's name ends in and begins with on a machine of this peak; nothing where it was not measured."""
+    if peak is None or peak >= _SLOW_GFLOPS * cores:
+        return "", ""
+    return "_slow", f"On a machine of the slower kind: its bf16 matrix products peak at {peak:.0f} GFLOP/s.\n\n"
+
+
+def placed(text: str, name: str, suffix: str, content: str) -> str:
+    """`text` with `content` in the section NAME and SUFFIX, which is made after NAME; SystemExit without NAME."""
+    if f"<!-- {name} -->" not in text or f"<!-- /{name} -->" not in text:
+        raise SystemExit(f"the page has no section {name}: put <!-- {name} --> and <!-- /{name} --> where it belongs")
+    begin, end = f"<!-- {name}{suffix} -->", f"<!-- /{name}{suffix} -->"
+    if begin not in text:
+        text = text.replace(f"<!-- /{name} -->", f"<!-- /{name} -->\n\n{begin}\n{end}", 1)
     head, rest = text.split(begin, 1)
     _, tail = rest.split(end, 1)
-    page.write_text(f"{head}{begin}\n{content}\n{end}{tail}", encoding="utf-8")
+    return f"{head}{begin}\n{content}\n{end}{tail}"
+
+
+def is_partial(parser: argparse.ArgumentParser, given: argparse.Namespace) -> bool:
+    """Whether less was asked for than the script does by default: a smaller number, or a shorter list."""
+    for name, value in vars(given).items():
+        usual = parser.get_default(name)
+        if isinstance(value, list | tuple) and isinstance(usual, list | tuple):
+            value, usual = len(value), len(usual)
+        if isinstance(usual, int | float) and not isinstance(usual, bool) and value < usual:
+            return True
+    return False
 
 
 def describe_machine() -> str:

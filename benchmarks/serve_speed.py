@@ -27,9 +27,10 @@ from typing import Any
 
 from environments import made_environment, mark_ready
 from load import Single
-from page import describe_machine, write_section
+from page import describe_machine, is_partial, write_section
 from servers import Server, free_port, put_load, start, start_vectune
 from texts import Kind, bodies, texts
+from train_speed import matmul_peak
 
 BASE = "all-MiniLM-L6-v2"
 CLIENTS = (1, 8, 64)
@@ -300,7 +301,7 @@ def main() -> None:
     page = as_markdown(found)
     print(page)
     if not given.quick and not given.no_peers:
-        write_section("serve_speed", page)
+        write_section("serve_speed", page, partial=is_partial(parser, given), peak=matmul_peak)
     if given.json:
         print(json.dumps(found))
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from encode_speed import BASE, Encode, alternate, texts_to_time
-from page import describe_machine, write_section
+from page import describe_machine, is_partial, write_section
+from train_speed import matmul_peak
 
 TIMES = 20
 """The texts are taken this many times for the tables, which are done with them within milliseconds."""
@@ -78,7 +79,7 @@ def main() -> None:
     found = measure(given.quick, 1 if given.quick else given.rounds)
     print(table(found))
     if not given.quick:
-        write_section("static_speed", table(found))
+        write_section("static_speed", table(found), partial=is_partial(parser, given), peak=matmul_peak)
     if given.json:
         print(json.dumps(found))
 

@@ -15,8 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from page import describe_machine, write_section
-from train_speed import BATCH, EPOCH, in_process, texts, time_vectune
+from page import describe_machine, is_partial, write_section
+from train_speed import BATCH, EPOCH, in_process, matmul_peak, texts, time_vectune
 
 STEPS = {"long": 7, "short": 15}  # and one before them: whole epochs
 
@@ -174,7 +174,7 @@ def main() -> None:
         print(json.dumps(turn(*asked.turn)))
         return
     found = measure(asked.rounds)
-    write_section("train_parts", table(found))
+    write_section("train_parts", table(found), partial=is_partial(parser, asked), peak=matmul_peak)
     print(json.dumps(found) if asked.json else table(found))
 
 

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from page import ROOT, describe_machine, write_section
+from page import ROOT, describe_machine, is_partial, write_section
 
 BASE = "all-MiniLM-L6-v2"
 SETS = ("tldr_de", "covidqa")
@@ -160,7 +160,7 @@ def main() -> None:
         print(score(name, side, int(seed), asked.epochs, asked.max_tokens))
         return
     found = measure(asked.sets, asked.epochs, asked.max_tokens)
-    write_section("train_quality", table(found))
+    write_section("train_quality", table(found), partial=is_partial(parser, asked))
     print(json.dumps(found) if asked.json else table(found))
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from page import describe_machine, write_section
+from page import describe_machine, is_partial, write_section
 
 BASE = "all-MiniLM-L6-v2"
 BATCH, MAX_TOKENS = 64, 256
@@ -256,7 +256,7 @@ def main() -> None:
         print(json.dumps(matmul_peak()))
     else:
         found = measure(asked.rounds)
-        write_section("train_speed", table(found))
+        write_section("train_speed", table(found), partial=is_partial(parser, asked), peak=matmul_peak)
         print(json.dumps(found) if asked.json else table(found))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ from vectune.config import TuneConfig
 from vectune.errors import Interrupted, StorageError
 from vectune.monitor.metric_log import read_metrics
 from vectune.monitor.progress import Silent
+from vectune.workflows.fitting import CHECKPOINTS
 from vectune.workflows.tune import Hands, partial_folder, tune
 
 _LONG = (
@@ -194,6 +196,41 @@ def test_resume_refuses_what_it_can_not_do(
     assert (beside.status, "path was given too" in beside.error) == (2, True)
     file = run_here("tune", "--config", data, "--resume", tmp_path / "none")
     assert (file.status, "--config was given too" in file.error) == (2, True)
+
+
+def test_what_a_kill_at_the_very_end_left_is_cleared(undisturbed: Path, tmp_path: Path) -> None:
+    """Killed after the last rename, a run is finished: its checkpoints go when it is to be resumed, nothing else."""
+    folder = Path(shutil.copytree(undisturbed, tmp_path / "run"))
+    before = sorted(folder.rglob("*"))
+    for resumed in (
+        lambda: run_here("tune", "--resume", folder).error,
+        lambda: _refusal(TuneConfig(path="nowhere", out=folder)),
+    ):
+        (folder / CHECKPOINTS / "step-00000002").mkdir(parents=True)
+        assert str(folder) in resumed()
+        assert sorted(folder.rglob("*")) == before
+
+
+def _refusal(config: TuneConfig) -> str:
+    with pytest.raises(StorageError, match="already there") as caught:
+        tune(config, Hands(resume=True))
+    return caught.value.message
+
+
+def test_a_run_killed_before_its_settings_were_saved_starts_again(
+    data: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    """--resume says so, and the same place without it is begun anew with nothing left of the first."""
+    config = _config(data, tiny_model_folder, tmp_path / "run")
+    left = partial_folder(tmp_path / "run") / "left.bin"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    refused = run_here("tune", "--resume", tmp_path / "run")
+    assert (refused.status, "before its settings were saved" in refused.error) == (2, True)
+    assert f"--out {tmp_path / 'run'}" in refused.hint
+    run = tune(config)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert not (run.folder / left.name).exists()
 
 
 def test_starting_anew_replaces_an_interrupted_run(data: Path, tiny_model_folder: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def tune_and_show(config: TuneConfig, *, resume: bool = False, as_json: bool = F
 
 def _resumed(folder: Path, flags: dict[str, Any]) -> TuneConfig:
     """The settings that the interrupted run was started with."""
-    from vectune.workflows.tune import partial_folder
+    from vectune.workflows.tune import clear_finished, partial_folder
 
     given = [key for key, value in flags.items() if value is not None]
     if given:
@@ -97,7 +97,16 @@ def _resumed(folder: Path, flags: dict[str, Any]) -> TuneConfig:
         )
     file = partial_folder(folder) / "config.toml"
     if not file.is_file():
-        done = (folder / "verdict.json").is_file()
-        found = f"The run at {folder} is finished." if done else f"There is nothing to resume at {folder}."
-        raise UsageError(found, "Give the run folder that the interrupted run named.")
+        raise _nothing_to_resume(folder, clear_finished(folder), file.parent.is_dir())
     return load_config(TuneConfig, file, {"out": folder})
+
+
+def _nothing_to_resume(folder: Path, finished: bool, begun: bool) -> UsageError:
+    """The error that says why: the run is done, was stopped before its settings were saved, or never was."""
+    if not finished and begun:
+        return UsageError(
+            f"The run at {folder} was stopped before its settings were saved.",
+            f"Start it again without --resume and with --out {folder}: what is left of it is cleared away then.",
+        )
+    found = f"The run at {folder} is finished." if finished else f"There is nothing to resume at {folder}."
+    return UsageError(found, "Give the run folder that the interrupted run named.")

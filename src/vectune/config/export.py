@@ -55,3 +55,5 @@ class ExportConfig(Config):
     """How `path` is divided into train, dev and test."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How dev is judged."""
+    keep_large_blocks: bool = True
+    """Tell glibc to keep freed blocks instead of returning them to the kernel (Linux with glibc only)."""

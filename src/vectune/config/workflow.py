@@ -84,6 +84,8 @@ class JudgeConfig(Config):
     """How models named `openai:MODEL` are reached."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How it is judged."""
+    keep_large_blocks: bool = True
+    """Tell glibc to keep freed blocks instead of returning them to the kernel (Linux with glibc only)."""
 
 
 class EncodeConfig(Config):
@@ -114,6 +116,8 @@ class EncodeConfig(Config):
     """Tokens of a text that the model sees; by default the model's own limit."""
     remote: RemoteConfig = RemoteConfig()
     """How models named `openai:MODEL` are reached."""
+    keep_large_blocks: bool = True
+    """Tell glibc to keep freed blocks instead of returning them to the kernel (Linux with glibc only)."""
 
 
 class RunsConfig(Config):

@@ -129,14 +129,18 @@ def _plain(
         _Switch.on
         and query.dtype == torch.bfloat16
         and query.device.type == "cpu"
-        and query.shape[1] == key.shape[1]
-        and query.shape[-1] == value.shape[-1]
+        and query.shape == key.shape == value.shape  # as many heads, and the texts attend to themselves
         and key.shape[2] <= LONGEST
         and (mask is not None or not causal)
-        and (mask is None or (mask.dtype == torch.bool and mask.ndim == 4 and mask.shape[1] == 1))
+        and (mask is None or _hides_keys(mask, key))
         and not settings.get("dropout")
         and all(settings.get(name) is None for name in ("position_bias", "softcap", "cache"))
     )
+
+
+def _hides_keys(mask: Tensor, key: Tensor) -> bool:
+    """Whether the mask marks keys, the same for all heads; others add to the scores."""
+    return mask.dtype == torch.bool and mask.ndim == 4 and mask.shape[1] == 1 and mask.shape[-1] == key.shape[2]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from vectune.errors import TrainingError
 from vectune.store.atomic import PARTIAL, folder_aside
+from vectune.store.checksums import is_sound, write_checksums
 
 
 class ForeignCheckpoint(TrainingError):  # noqa: N818 - what was found
@@ -24,7 +24,7 @@ class ForeignCheckpoint(TrainingError):  # noqa: N818 - what was found
 _KEEP = 2
 _TENSORS = ("weights", "moments", "best")
 _COUNTERS = "counters.json"
-_CHECKSUMS = "checksums.json"
+_NEEDED = (_COUNTERS, *(f"{name}.safetensors" for name in _TENSORS))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Checkpoints:
                 )
             counters = {**state.counters, "identity": self._identity}
             (aside / _COUNTERS).write_text(json.dumps(counters), encoding="utf-8")
-            (aside / _CHECKSUMS).write_text(json.dumps(_checksums(aside)), encoding="utf-8")
+            write_checksums(aside)
         self._sound[final] = True
         for old in self._finished()[:-_KEEP]:
             shutil.rmtree(old)
@@ -108,7 +108,7 @@ class Checkpoints:
     def _newest_sound(self) -> Path | None:
         for folder in reversed(self._finished()):
             if folder not in self._sound:  # hashing takes a while: once for each
-                self._sound[folder] = _is_sound(folder)
+                self._sound[folder] = is_sound(folder, _NEEDED)
             if self._sound[folder]:
                 return folder
         return None
@@ -118,24 +118,3 @@ class Checkpoints:
         damaged = [folder for folder, sound in self._sound.items() if not sound]
         for folder in [*damaged, *self._folder.glob(f".step-*{PARTIAL}")]:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a checkpoint, by name, the list of checksums itself left out."""
-    sums = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != _CHECKSUMS:
-            with path.open("rb") as file:
-                sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
-
-
-def _is_sound(folder: Path) -> bool:
-    """Whether every file of the checkpoint is there and is what was written."""
-    try:
-        written = json.loads((folder / _CHECKSUMS).read_bytes())
-        found = _checksums(folder)
-    except (OSError, ValueError):
-        return False
-    needed = {_COUNTERS, *(f"{name}.safetensors" for name in _TENSORS)}
-    return bool(written == found and needed <= found.keys())

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -19,10 +20,11 @@ from vectune.monitor.progress import Progress, Silent
 from vectune.train.batch import Batch
 from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import copy_weights, load_weights
+from vectune.train.no_number import BadBatch, no_number
 from vectune.train.objective import build_objective
 from vectune.train.optimiser import build_optimiser, learning_rate, make_tables_sparse
 from vectune.train.recipe import Recipe
-from vectune.train.row_names import listed
+from vectune.train.row_names import with_texts
 from vectune.train.rows import TrainingRows
 from vectune.train.step import Step
 from vectune.train.teacher import NO_REFERENCES, References
@@ -39,7 +41,8 @@ class Sink(Protocol):
 class Surroundings:
     """What training is connected to: how dev is scored, where numbers and checkpoints go, and who may stop it.
 
-    `references` is what teacher and guide say about the texts of the rows.
+    `references` is what teacher and guide say about the texts of the rows. `rows_file` takes the rows of a batch whose
+    loss is no number, where they are too many for a sentence.
     """
 
     score_dev: Callable[[], float] | None = None
@@ -48,6 +51,7 @@ class Surroundings:
     progress: Progress = field(default_factory=Silent)
     stop: Callable[[], bool] = lambda: False
     references: References = NO_REFERENCES
+    rows_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,12 @@ class Trainer:
 
     def _refuse(self, batch: Batch, what: str, value: float) -> None:
         """TrainingError with the batch's rows when `value` is no number; the weights have not moved then."""
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The {what} became {value} at step {self._at.step + 1}, in the batch of these rows: "
-                f"{listed(self._rows.names(batch))}.",
-                "Look at these rows, lower --learning-rate, or use fp32 precision.",
-            )
+        if math.isfinite(value):
+            return
+        culprits = set(self._rows.names(with_texts(batch, self._step.texts_without_number(batch))))
+        names = sorted(dict.fromkeys(self._rows.names(batch)), key=lambda name: name not in culprits)
+        found = f"The {what} became {value} at step {self._at.step + 1}"
+        raise no_number(found, BadBatch(names, len(culprits)), self._around.rows_file)
 
     def _tell(self, epoch: float, batch: Batch, seconds: float) -> None:
         speed = batch.num_rows / max(seconds, 1e-9)
@@ -192,6 +196,7 @@ class Trainer:
         better = self._at.best_score is None or score > self._at.best_score
         if better:
             self._at.best_score, self._at.best_step, self._at.misses = score, self._at.step, 0
+            self._best = {}  # the old copy goes before the new one is made
             self._best = copy_weights(self._encoder.model)
         else:
             self._at.misses += 1
@@ -219,7 +224,7 @@ class Trainer:
     def _state(self) -> TrainingState:
         moments: dict[str, Tensor] = {}
         for number, entry in self._optimiser.state_dict()["state"].items():
-            moments |= {f"{number}.{key}": value.to("cpu", copy=True) for key, value in entry.items()}
+            moments |= {f"{number}.{key}": value.to("cpu") for key, value in entry.items()}  # written before they move
         at = self._at
         counters = {
             "step": at.step, "best_step": at.best_step, "best_score": at.best_score,

@@ -9,6 +9,7 @@ from torch import nn
 
 from vectune.config.train import TrainConfig
 from vectune.train.row_adam import RowAdamW
+from vectune.train.row_gradients import only_looks_up
 
 _SPARSE_FROM = 4096  # rows; below, a dense gradient costs little
 
@@ -34,9 +35,10 @@ def make_tables_sparse(model: nn.Module) -> None:
     """Let large embedding tables on a CPU give gradients of the rows that were looked up, and of no others.
 
     A dense gradient of a vocabulary costs a pass over all of it in every micro-batch, and in the optimiser again.
+    Tables that do more than look up keep it.
     """
     for module in model.modules():
-        if isinstance(module, nn.Embedding) and module.weight.device.type == "cpu":
+        if isinstance(module, nn.Embedding) and only_looks_up(module) and module.weight.device.type == "cpu":
             module.sparse = module.num_embeddings >= _SPARSE_FROM and module.weight.requires_grad
 
 

@@ -22,6 +22,7 @@ _GPU_SHARE = 0.5
 _MICRO_BATCH = {"cpu": 1024, "cuda": 32_768}  # tokens
 _OVERHEAD_SHARE = 8  # one more micro-batch costs about an eighth of a full one that has all threads
 _FEW_TEXTS = 8  # so many long texts together are worth a micro-batch twice as large
+_MANY_ROOMS = 8  # a batch of so many: the half of one that is not computed twice saves it less than a fiftieth
 _PROBE_TOKENS = 512
 
 
@@ -56,12 +57,14 @@ class Room:
         """Positions of texts of these lengths, longest first: micro-batches, and groups of them that fit together.
 
         One group where all fit; else groups of half the room, since a step that is computed twice anyway gains little
-        from more. A text alone may be too long for either; it is then a micro-batch and a group of its own.
+        from more, and of a quarter where even half would be a small part of it. A text alone may be too long for
+        either; it is then a micro-batch and a group of its own.
         """
-        half = max(self.kept_tokens // 2, 1)
-        parts = self._cuts(lengths, prompts, half)
+        share = 4 if int(lengths.sum()) > _MANY_ROOMS * self.kept_tokens else 2
+        most = max(self.kept_tokens // share, 1)
+        parts = self._cuts(lengths, prompts, most)
         padded = _padded(parts, lengths)
-        limit = self.kept_tokens if sum(padded) <= self.kept_tokens else half
+        limit = self.kept_tokens if sum(padded) <= self.kept_tokens else most
         groups: list[list[Indices]] = []
         held = 0
         for part, tokens in zip(parts, padded, strict=True):

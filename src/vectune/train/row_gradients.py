@@ -35,13 +35,27 @@ class _Lookup(torch.autograd.Function):
         return None, None, None
 
 
+def only_looks_up(module: nn.Module) -> bool:
+    """Whether `module` gives rows of its table as they are, of a gradient that can be had row by row.
+
+    A subclass with a forward pass of its own (Gemma's scales the rows) does something else; so does a table that
+    rescales its rows (`max_norm`) or their gradients by their number (`scale_grad_by_freq`).
+    """
+    return (
+        isinstance(module, nn.Embedding)
+        and type(module).forward is nn.Embedding.forward
+        and "forward" not in vars(module)
+        and module.max_norm is None
+        and not module.scale_grad_by_freq
+    )
+
+
 class RowGradients:
     """Owns what was collected for the tables of `model` that are marked as sparse."""
 
     def __init__(self, model: nn.Module) -> None:
         modules = [module for module in model.modules() if isinstance(module, nn.Embedding) and module.sparse]
-        plain = [module for module in modules if module.max_norm is None and not module.scale_grad_by_freq]
-        self._tables: list[tuple[nn.Embedding, list[Piece]]] = [(module, []) for module in plain]
+        self._tables: list[tuple[nn.Embedding, list[Piece]]] = [(one, []) for one in modules if only_looks_up(one)]
 
     @contextmanager
     def collected(self) -> Iterator[None]:

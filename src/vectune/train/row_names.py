@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
+from vectune.encode.tokens import Indices
 from vectune.records import Labelled, Retrieval, Role, Scored
 from vectune.train.batch import Batch, Classes, Contrast, Grades
 
 Number = Callable[[str, Role], int]
 """The number of a text in its role, as `TextPool.add` gives it."""
+LISTED = 128
+"""Names that a sentence has at most."""
 
 
 def contrast_names(data: Retrieval, number: Number, batch: Batch) -> list[str]:
@@ -50,7 +55,23 @@ def labelled_names(data: Labelled, number: Number, batch: Batch) -> list[str]:
     return [str(text.row) for text in data.texts if number(text.text, Role.DOCUMENT) in wanted]
 
 
-def listed(names: Sequence[str], most: int = 128) -> str:
+def with_texts(batch: Batch, numbers: Indices) -> Batch:
+    """The rows of `batch` that have a text with one of these numbers, as a batch that can be named."""
+    wanted, part = np.isin(batch.texts, numbers), batch.arrangement
+    if isinstance(part, Grades):
+        rows = wanted[part.first] | wanted[part.second]
+        return Batch(batch.texts, Grades(part.first[rows], part.second[rows], part.gold[rows]), int(rows.sum()))
+    if isinstance(part, Classes):
+        rows = wanted[part.texts]
+        return Batch(batch.texts, Classes(part.texts[rows], part.labels[rows]), int(rows.sum()))
+    count, candidates = len(part.anchors), wanted[part.candidates]
+    rows = wanted[part.anchors] | candidates[:count] | (part.given & candidates).any(axis=1)
+    own = np.ix_(rows, np.flatnonzero(rows))  # each with the positives of these rows
+    contrast = Contrast(part.anchors[rows], part.candidates[:count][rows], part.known[own], part.given[own])
+    return Batch(batch.texts, contrast, int(rows.sum()))
+
+
+def listed(names: Sequence[str], most: int = LISTED) -> str:
     """Names as one phrase for a sentence; of more than `most` the rest is counted."""
     shown: Iterable[str] = names[:most]
     more = f" and {len(names) - most} more" if len(names) > most else ""

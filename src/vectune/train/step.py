@@ -7,6 +7,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,6 +82,15 @@ class Step:
         if self.room != before and before == self._whole:
             self._note(self._said())
         return result
+
+    def texts_without_number(self, batch: Batch) -> Indices:
+        """Numbers of the batch's texts whose vectors, computed again as in a step, hold NaN or infinity."""
+        found: list[Indices] = [batch.texts[:0]]
+        with torch.no_grad(), training_arithmetic(self._crew.models, self._precision, self._encoder.device):
+            for group in self._groups(batch):
+                bad = ~self._forward(batch, group).isfinite().all(dim=1)
+                found.append(batch.texts[np.concatenate(group)[bad.cpu().numpy()]])
+        return np.concatenate(found)
 
     def _try(self, batch: Batch) -> StepResult | None:
         """None when the memory ran out; nothing of the attempt is left then."""

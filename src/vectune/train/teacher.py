@@ -23,7 +23,8 @@ from vectune.encode.weights_key import weights_key
 from vectune.errors import StorageError
 from vectune.monitor.progress import Progress
 from vectune.records import Role
-from vectune.store.atomic import file_aside, storage_error
+from vectune.store.atomic import file_aside, storage_error, write_text
+from vectune.store.checksums import checksum
 from vectune.train.pool import TextPool
 
 Reference = SentenceEncoder | AdaptedEncoder
@@ -89,13 +90,15 @@ def consult(
 
 
 def text_vectors(pool: TextPool, encoder: Reference, folder: Path, stage: str, progress: Progress) -> TextVectors:
-    """The vectors that `encoder` gives the texts of `pool`: those in `folder` where they are there and whole, else
-    computed and kept. StorageError when the disk refuses."""
+    """The vectors that `encoder` gives the texts of `pool`: those in `folder` where they are what was kept, else
+    computed and kept. Where damaged ones were found, that is said. StorageError when the disk refuses."""
     key = _key(content_key(encoder), pool)
     file = folder / f"{key}.npy"
     shape = (len(pool), encoder.dim)
     vectors = _read(file, shape)
     if vectors is None:
+        if file.exists():
+            progress.note(f"the vectors of the {stage} that were kept are damaged: they are computed again")
         progress.stage(stage, len(pool))
         _write(file, pool, encoder, progress)
         vectors = _read(file, shape)
@@ -135,16 +138,22 @@ def _key(model: str, pool: TextPool) -> str:
 
 
 def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float16] | None:
-    """The vectors in `file`, mapped; None where there are none, or not all of them."""
+    """The vectors in `file`, mapped; None where there are none, or not those that were written."""
     try:
+        if _sum_beside(file).read_text(encoding="ascii") != checksum(file):
+            return None
         vectors = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):  # not there, cut short, or no array at all
         return None
     return vectors if (vectors.shape, vectors.dtype) == (shape, np.float16) else None
 
 
+def _sum_beside(file: Path) -> Path:
+    return file.with_suffix(".sha256")
+
+
 def _write(file: Path, pool: TextPool, encoder: Encoder, progress: Progress) -> None:
-    """Encode all texts into a file aside, block by block, which takes the name when it is whole."""
+    """Encode all texts into a file aside, block by block, which takes the name when it is whole; then its SHA-256."""
     kind = {"descr": np.dtype(np.float16).str, "fortran_order": False, "shape": (len(pool), encoder.dim)}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -154,3 +163,4 @@ def _write(file: Path, pool: TextPool, encoder: Encoder, progress: Progress) -> 
         np.lib.format.write_array_header_1_0(stream, kind)
         for block in pool.encode(encoder, progress):
             stream.write(block.astype(np.float16).tobytes())
+    write_text(_sum_beside(file), checksum(file))

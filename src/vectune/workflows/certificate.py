@@ -17,7 +17,7 @@ from vectune.encode.export.sensitivity import Sensitivity
 from vectune.encode.open_encoder import Opening, open_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.monitor.progress import Progress
-from vectune.records import Splits
+from vectune.records import Dataset, Retrieval, Splits
 from vectune.store.atomic import write_text
 from vectune.workflows.export_data import parity_data
 from vectune.workflows.parity import Parity, Remembering, measure_parity
@@ -82,12 +82,12 @@ def write_certified(subject: Subject, folder: Path, config: ExportConfig, measur
     opening = Opening(backend="torch", precision="fp32", trust_remote_code=config.trust_remote_code)
     trained = Remembering(open_encoder(config.model, opening, progress))
     data = parity_data(config, measuring.splits)
-    for left in reversed(range(_ATTEMPTS)):
+    for attempt in range(1, _ATTEMPTS + 1):
         progress.stage("export")
         manifest = subject.write(folder, config.format)
         exported = open_encoder(str(folder), Opening(trust_remote_code=config.trust_remote_code), progress)
         parity = measure_parity(trained, exported, data, progress)
-        if not (left and subject.can_be_truer and parity.loss > config.int8_score_loss):
+        if not (attempt < _ATTEMPTS and subject.can_be_truer and parity.loss > config.int8_score_loss):
             break
         progress.note(
             f"int8 lost {parity.loss:.4f} of {parity.measure} on dev, more than {config.int8_score_loss}: "
@@ -96,6 +96,8 @@ def write_certified(subject: Subject, folder: Path, config: ExportConfig, measur
         subject.be_truer()
     content = {
         **parity.as_json(),
+        "of": _size(measuring.splits.dev),
+        "attempts": attempt,
         "data": measuring.named,
         "fingerprint": fingerprint_of(measuring.splits),
         "format": config.format,
@@ -107,6 +109,12 @@ def write_certified(subject: Subject, folder: Path, config: ExportConfig, measur
     write_text(folder / PARITY_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     write_manifest(replace(manifest, certified=True), folder)
     return parity
+
+
+def _size(dev: Dataset) -> dict[str, int]:
+    """All of dev, of which no more was judged than the settings allow."""
+    documents = {"documents": len(dev.corpus)} if isinstance(dev, Retrieval) else {}
+    return {"units": len(dev), **documents}
 
 
 def _precision(exported: Encoder) -> str:

@@ -57,7 +57,8 @@ def encode(config: EncodeConfig, progress: Progress) -> EncodeReport:
     if not config.out.parent.is_dir():
         raise UsageError(f"There is no folder {config.out.parent} for {config.out.name}.", "Make it first.")
     find_texts(config.path)
-    keep_large_blocks()
+    if config.keep_large_blocks:
+        keep_large_blocks()
     progress.stage("load model")
     opening = Opening(
         backend=config.backend, precision=config.precision, max_tokens=config.max_tokens,

@@ -41,7 +41,8 @@ def evaluate(config: JudgeConfig, progress: Progress) -> Evaluation:
     if config.out is not None:
         refuse_occupied(config.out)
     watch = Stopwatch()
-    keep_large_blocks()
+    if config.keep_large_blocks:
+        keep_large_blocks()
     with watch.stage("read"):
         data, reference = _read(config, progress)
     with watch.stage("load"):

@@ -52,7 +52,8 @@ def export(config: ExportConfig, progress: Progress) -> ExportReport:
     format, ConfigError for `config.dims` that it does not have.
     """
     refuse_occupied(config.out)
-    keep_large_blocks()
+    if config.keep_large_blocks:
+        keep_large_blocks()
     progress.stage("load model")
     encoder, source = _trained(config)
     refuse_format(encoder, config.format)

@@ -27,6 +27,7 @@ from vectune.train.interpolate import Guard, Weights, choose_share, copy_weights
 from vectune.train.loop import Surroundings, Trained, Trainer
 from vectune.train.methods.choose import choose_method
 from vectune.train.methods.method import Start
+from vectune.train.no_number import ROWS_FILE
 from vectune.train.pool import TextPool
 from vectune.train.recipe import Recipe, count_rows, resolve_recipe
 from vectune.train.rows import training_rows
@@ -105,7 +106,9 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
     with MetricLog(place.folder / METRICS) as log:
         sink = _DevNamed(log, scorer.measure if scorer else "", lambda entry: place.evaluated(encoder, entry))
         stage = _Stage(encoder, scorer, sink, place)
-        around = Surroundings(stage.score(), sink, checkpoints, stage.watched, place.stop, references)
+        around = Surroundings(
+            stage.score(), sink, checkpoints, stage.watched, place.stop, references, _rows_file(place)
+        )
         trainer = Trainer(encoder, rows, config.train, recipe, around)
         known = stage.baseline()
         stage.stoppable.stage("train", trainer.total_steps)
@@ -116,6 +119,13 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
         share = stage.interpolate(lambda tuned: method.unlearnt(before, tuned), shares, guard)
     method.finish(encoder, place.folder)
     return Fitted(trained, recipe, share, encoder)
+
+
+def _rows_file(place: Place) -> Path:
+    """Where the rows of a batch without a number are put; what an earlier try of the run left there goes."""
+    file = place.folder / ROWS_FILE
+    file.unlink(missing_ok=True)
+    return file
 
 
 def _references(pool: TextPool, config: TuneConfig, folder: Path, progress: Progress) -> References:

@@ -15,7 +15,7 @@ from vectune.errors import DataError
 from vectune.evaluate.judge import judge
 from vectune.evaluate.measures import decisive_measure
 from vectune.monitor.progress import Named, Progress
-from vectune.records import Dataset, Labelled, Role
+from vectune.records import Dataset, Labelled, Retrieval, Role
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,15 @@ class Loss:
 class Parity:
     """Cosines of an export's vectors to the trained model's over `texts` texts of dev, and the scores of both.
 
+    `units` queries (or rows) were judged, queries among `documents` (None for other data).
+
     `cosine_min` and `cosine_mean` are None where the two have vectors of different lengths (a distilled table). `dims`
     has a loss for each length of the trained model's vectors that was judged.
     """
 
     texts: int
     units: int
+    documents: int | None
     cosine_min: float | None
     cosine_mean: float | None
     measure: str
@@ -58,6 +61,7 @@ class Parity:
             "split": "dev",
             "texts": self.texts,
             "units": self.units,
+            **({} if self.documents is None else {"documents": self.documents}),
             "cosine": {"min": self.cosine_min, "mean": self.cosine_mean},
             "measure": self.measure,
             "dims": {str(dim): asdict(loss) for dim, loss in self.dims.items()},
@@ -92,6 +96,7 @@ def measure_parity(trained: Encoder, exported: Encoder, data: ParityData, progre
     return Parity(
         texts=len(kept["export"].vectors),
         units=len(data.dev),
+        documents=len(data.dev.corpus) if isinstance(data.dev, Retrieval) else None,
         cosine_min=None if cosines is None else float(cosines.min()),
         cosine_mean=None if cosines is None else float(cosines.mean()),
         measure=measure,

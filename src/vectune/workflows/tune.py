@@ -25,8 +25,9 @@ from vectune.monitor.metric_log import MetricLog
 from vectune.monitor.progress import Progress, Silent, Stoppable
 from vectune.records import Labelled
 from vectune.store.atomic import PARTIAL, keep, no_room, refuse_occupied, storage_error
-from vectune.store.run_folder import default_run_folder
+from vectune.store.run_folder import VERDICT, default_run_folder
 from vectune.train.methods.choose import choose_method
+from vectune.train.no_number import ROWS_FILE
 from vectune.train.teacher import SELF
 from vectune.workflows.adapter import (
     AdapterBase,
@@ -91,6 +92,8 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
     """
     hands = hands or Hands()
     final = config.out or default_run_folder(RUNS, config.name or _data_name(config.path), datetime.now())
+    if hands.resume:
+        clear_finished(final)
     refuse_occupied(final)
     aside = _work_folder(final, hands)
     try:
@@ -101,7 +104,7 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
     except BaseException as error:
         refusal = no_room(error)
         full = storage_error(final, refusal) if refusal is not None else error
-        resumable = _clear_unless_checkpoint(aside)
+        resumable = _clear_unless_needed(aside)
         if isinstance(full, StorageError):
             go_on = f" To go on where it stopped: {_resume_command(final)}" if resumable else ""
             raise StorageError(full.message, full.hint + go_on) from error
@@ -112,6 +115,14 @@ def tune(config: TuneConfig, hands: Hands | None = None) -> Run:
 def partial_folder(final: Path) -> Path:
     """Where a run works before it is done."""
     return final.with_name(f".{final.name}{PARTIAL}")
+
+
+def clear_finished(final: Path) -> bool:
+    """Remove what a kill after the last rename left of a finished run's checkpoints; whether there is such a run."""
+    if not (final / VERDICT).is_file():
+        return False
+    shutil.rmtree(final / CHECKPOINTS, ignore_errors=True)
+    return True
 
 
 def _tune_into(folder: Path, config: TuneConfig, hands: Hands) -> Run:
@@ -252,10 +263,10 @@ def _resume_command(final: Path) -> str:
     return f"vectune tune --resume {shlex.quote(str(final))}"
 
 
-def _clear_unless_checkpoint(aside: Path) -> bool:
-    """Remove the folder unless there is a checkpoint in it; whether there is."""
+def _clear_unless_needed(aside: Path) -> bool:
+    """Remove the folder unless there is a checkpoint in it, or what an error refers to; whether there is the former."""
     resumable = any((aside / CHECKPOINTS).glob("step-*"))
-    if not resumable:
+    if not resumable and not (aside / ROWS_FILE).is_file():
         shutil.rmtree(aside, ignore_errors=True)
     return resumable
 

@@ -119,6 +119,24 @@ class _Module(torch.nn.Module):
     is_causal = False
 
 
+@pytest.mark.parametrize("keys", [3, 9])
+def test_keys_of_another_length_are_attended_to_as_torch_does(keys: int) -> None:
+    """Cross-attention goes to torch's own function: values and gradients are the same to the bit."""
+    q = torch.randn(2, 2, 5, 8, dtype=torch.bfloat16)
+    k, v = torch.randn(2, 2, 2, keys, 8, dtype=torch.bfloat16)
+    results = []
+    for own in (True, False):
+        parts = [part.clone().requires_grad_() for part in (q, k, v)]
+        if own:
+            with matrix_attention(_bert()):
+                given = attend(_Module(), *parts, None)[0].transpose(1, 2)
+        else:
+            given = F.scaled_dot_product_attention(*parts)
+        (given.float() ** 2).sum().backward()  # type: ignore[no-untyped-call]
+        results.append([given, *(part.grad for part in parts)])
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*results, strict=True))
+
+
 @pytest.mark.parametrize("why", ["switched off", "fp32", "too long"])
 def test_what_is_not_plain_goes_to_torch(why: str) -> None:
     """Outside the block, in fp32 and for long texts the probabilities are not kept."""

@@ -14,7 +14,7 @@ from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.errors import Interrupted, TrainingError
 from vectune.records import Kind, Retrieval
-from vectune.train.checkpoints import Checkpoints
+from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import Guard, Tried, choose_share, copy_weights
 from vectune.train.loop import Surroundings, Trained, Trainer
 from vectune.train.recipe import resolve_recipe
@@ -188,3 +188,25 @@ def test_a_tie_goes_to_the_larger_share(tiny_model_folder: Path) -> None:
     encoder = load_encoder(str(tiny_model_folder))
     weights = copy_weights(encoder.model)
     assert choose_share(encoder.model, weights, weights, (0.5, 1.0), lambda: 0.5)[0] == 1.0
+
+
+class Witness(Checkpoints):
+    """Keeps what it was handed, so that no memory of it can be used again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.states: list[TrainingState] = []
+
+    def save(self, state: TrainingState) -> Path:
+        self.states.append(state)
+        return super().save(state)
+
+
+def test_a_checkpoint_takes_no_memory_for_moments(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """On a CPU the optimiser's numbers are written as they lie there: twice the weights are not copied first."""
+    kept = Witness(tmp_path)
+    train(load_encoder(str(tiny_model_folder)), Surroundings(checkpoints=kept))
+    first, *others = ({name: value.data_ptr() for name, value in state.moments.items()} for state in kept.states)
+    assert first
+    assert others
+    assert all(other == first for other in others)

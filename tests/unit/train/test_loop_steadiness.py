@@ -96,9 +96,30 @@ def test_a_loss_that_is_no_number_names_the_rows_of_its_batch(tiny_model_folder:
     data, culprit = poisoned(kind)
     with pytest.raises(TrainingError, match="The loss became nan at step") as caught:
         train(encoder, Notes(), data=data)
-    named = caught.value.message.split("these rows: ")[1].rstrip(".").split(", ")
-    assert culprit in named
+    said, _, listed = caught.value.message.partition(": ")
+    named = listed.rstrip(".").split(", ")
+    assert said.endswith("in the batch of these rows (the first 1 with vectors that are no numbers)")
+    assert named[0] == culprit
     assert len(named) == len(set(named)) == (8 if kind == "labelled" else 4)
+
+
+def test_of_many_rows_all_are_in_a_file(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Where a sentence is too short for the batch, the file that it names has every row once, the culprit first."""
+    encoder = load_encoder(str(tiny_model_folder))
+    unknown_word(encoder, float("nan"))
+    queries = {f"q{i}": f"{WORDS[i]} {WORDS[(i * 7) % 200]}" for i in range(150)} | {"q140": "nobody knows"}
+    corpus = {f"d{i}": f"{WORDS[i]} {WORDS[(i * 3) % 200]}" for i in range(150)}
+    data = Retrieval(queries, corpus, {f"q{i}": {f"d{i}": 1} for i in range(150)})
+    config = CONFIG.model_copy(update={"batch_size": 150})
+    recipe = resolve_recipe(config, data.kind, 150)
+    file = tmp_path / "rows.txt"
+    around = Surroundings(rows_file=file)
+    with pytest.raises(TrainingError) as caught:
+        Trainer(encoder, training_rows(data, config, recipe), config, recipe, around).run()
+    assert caught.value.message.endswith(f" and 22 more (all 150 are in {file}).")
+    rows = file.read_text().splitlines()
+    assert rows[0] == "q140 d140"
+    assert sorted(rows) == sorted(f"q{i} d{i}" for i in range(150))
 
 
 class Exploding(SentenceEncoder):

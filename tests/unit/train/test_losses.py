@@ -127,6 +127,27 @@ def test_matryoshka_is_theirs_divided_by_the_number_of_dims() -> None:
     assert float(ours) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(("large", "times"), [(16, 2), (17, 1)])
+def test_matryoshka_of_many_texts_has_the_same_gradient(large: int, times: int) -> None:
+    """From so many texts on each dim's loss is computed twice, and loss and gradient are those of plain autograd."""
+    vectors, plain = (unit(16, 12).requires_grad_() for _ in range(2))
+    called: list[int] = []
+
+    def loss(cut: Tensor) -> Tensor:
+        called.append(cut.shape[1])
+        return info_nce(cut[:8], cut[8:], NONE_KNOWN)
+
+    ours = matryoshka(vectors, (12, 8, 4), loss, large=large)
+    ours.backward()  # type: ignore[no-untyped-call]
+    assert sorted(called) == sorted([12, 8, 4] * times)
+    cuts = (plain, F.normalize(plain[:, :8], dim=1), F.normalize(plain[:, :4], dim=1))
+    expected = torch.stack([info_nce(cut[:8], cut[8:], NONE_KNOWN) for cut in cuts]).mean()
+    expected.backward()  # type: ignore[no-untyped-call]
+    assert vectors.grad is not None
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(vectors.grad, plain.grad, atol=1e-5, rtol=0)
+
+
 class NamedPassing(Passing):
     """What MatryoshkaLoss asks a model for besides the forward pass."""
 

@@ -34,6 +34,14 @@ def test_each_text_is_in_one_place_and_no_place_is_too_full(lengths: list[int], 
     assert all(groups)
 
 
+def test_a_batch_of_many_rooms_keeps_less_at_a_time() -> None:
+    """Up to eight rooms groups are of half a room, beyond of a quarter: what is not computed twice counts little."""
+    for count, tokens in ((8, 500), (9, 250)):
+        sizes = np.full(count * 100, 10, dtype=np.int64)
+        groups = Room(100, 1000).groups(sizes, np.zeros_like(sizes))
+        assert {sum(len(part) for part in group) * 10 for group in groups[:-1]} <= {tokens, tokens - 50}
+
+
 @given(LENGTHS, st.integers(1, 200), st.integers(1, 20))
 def test_few_long_texts_may_take_twice_the_room(lengths: list[int], micro: int, few: int) -> None:
     """Only micro-batches of so few texts are larger than the others, and never more than twice."""

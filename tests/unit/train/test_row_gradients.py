@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
+from transformers.models.gemma3.modeling_gemma3 import Gemma3TextScaledWordEmbedding
 
+from vectune.train.optimiser import make_tables_sparse
 from vectune.train.row_gradients import RowGradients
 
 IDS = (torch.tensor([[3, 1, 3], [0, 5, 1]]), torch.tensor([[5, 5, 2]]))
@@ -87,3 +91,38 @@ def test_without_a_graph_nothing_is_collected() -> None:
     with RowGradients(table).collected(), torch.no_grad():
         _loss(table)
     assert table.weight.grad is None
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["as the optimiser marks it", "marked by somebody else"])
+def test_a_table_that_scales_its_rows_still_does(marked: bool) -> None:
+    """Gemma's embedding gives in training what it gives in inference, and the gradient is autograd's."""
+    table = Gemma3TextScaledWordEmbedding(4096, 4, padding_idx=0, embed_scale=7.0)
+    with torch.no_grad():
+        expected = table(IDS[0])
+    _loss(table).backward()
+    assert table.weight.grad is not None
+    gradient, table.weight.grad = table.weight.grad, None
+    make_tables_sparse(table)
+    table.sparse = marked or table.sparse
+    with RowGradients(table).collected():
+        assert torch.equal(table(IDS[0]), expected)
+        _loss(table).backward()
+    assert table.weight.grad is not None
+    torch.testing.assert_close(table.weight.grad.to_dense(), gradient)
+
+
+@pytest.mark.parametrize("setting", [{"max_norm": 0.5}, {"scale_grad_by_freq": True}])
+def test_tables_with_rules_of_their_own_keep_them(setting: dict[str, Any]) -> None:
+    """Rows that are rescaled, and gradients by how often a row was looked up, are torch's own, large table or not."""
+    results = []
+    for ours in (False, True):
+        torch.manual_seed(0)
+        table = nn.Embedding(4096, 4, **setting)
+        if ours:
+            make_tables_sparse(table)
+        with RowGradients(table).collected():
+            _loss(table).backward()
+        assert table.weight.grad is not None
+        results.append((table.weight.detach(), table.weight.grad.to_dense()))
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from vectune.config import TrainConfig
 from vectune.config.train import LossName
 from vectune.records import Dataset, Labelled, LabelledText, Retrieval, Scored, ScoredPair
 from vectune.train.recipe import Recipe
-from vectune.train.row_names import listed
+from vectune.train.row_names import listed, with_texts
 from vectune.train.rows import training_rows
+
+RETRIEVAL = Retrieval(
+    {f"q{i}": f"query {i}" for i in range(4)},
+    {f"d{i}": f"document {i}" for i in range(4)} | {"n": "negative"},
+    {f"q{i}": {f"d{i}": 1} for i in range(4)},
+    {"q3": ("n",)},
+)
 
 
 def all_names(data: Dataset, loss: LossName, batch_size: int = 8) -> list[list[str]]:
@@ -48,6 +58,27 @@ def test_labelled_texts_are_named_by_row_number() -> None:
     """A text that stands twice gives both numbers."""
     texts = (LabelledText("a", "x", 3), LabelledText("b", "y", 4), LabelledText("a", "x", 8))
     assert all_names(Labelled(texts), "supervised_contrastive") == [["3", "4", "8"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "text", "expected"),
+    [
+        (Scored(tuple(ScoredPair(f"a{i}", f"b{i}", i / 4, i) for i in range(4))), "cosent", "b2", ["2"]),
+        (
+            Labelled(tuple(LabelledText(f"t{i}", "xy"[i % 2], i) for i in range(4))),
+            "supervised_contrastive", "t3", ["3"],
+        ),
+        (RETRIEVAL, "info_nce", "query 1", ["q1 d1"]),
+        (RETRIEVAL, "info_nce", "document 2", ["q2 d2"]),
+        (RETRIEVAL, "info_nce", "negative", ["q3 d3"]),
+        (RETRIEVAL, "info_nce", "elsewhere", []),
+    ],
+)  # fmt: skip
+def test_rows_of_a_text_are_those_that_bring_it(data: Dataset, loss: LossName, text: str, expected: list[str]) -> None:
+    """A row is named for either of its texts and for a negative that came with it, and for no other."""
+    rows = training_rows(data, TrainConfig(), Recipe(loss, 1, 8, 1e-4))
+    numbers = np.array([number for number, (_, other) in enumerate(rows.pool) if other == text], dtype=np.int64)
+    assert list(rows.names(with_texts(rows.batches(0)[0], numbers))) == expected
 
 
 def test_many_names_are_cut() -> None:

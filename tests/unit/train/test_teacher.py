@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ TEXTS = [("red1 dog2", Role.QUERY), ("cat3", Role.DOCUMENT), ("sun4 bug5 sun6", 
 
 
 class Stages(Silent):
-    """Remembers stages and counts units."""
+    """Remembers stages and notes and counts units."""
 
     def __init__(self) -> None:
         self.stages: list[tuple[str, int | None]] = []
+        self.said: list[str] = []
         self.done = 0
 
     def stage(self, name: str, total: int | None = None) -> None:
@@ -33,6 +35,9 @@ class Stages(Silent):
 
     def advance(self, amount: int = 1, **values: float) -> None:
         self.done += amount
+
+    def note(self, message: str) -> None:
+        self.said.append(message)
 
 
 @pytest.fixture
@@ -81,7 +86,8 @@ def test_vectors_are_computed_once(pool: TextPool, tiny_model_folder: Path, tmp_
     assert seen.stages == [("teacher", len(TEXTS))]
     assert seen.done == len(TEXTS)
     assert again.stages == []
-    assert [path.name for path in tmp_path.iterdir()] == [f"{first.teacher.key}.npy" if first.teacher else ""]
+    assert first.teacher is not None
+    assert {path.name for path in tmp_path.iterdir()} == {f"{first.teacher.key}.{end}" for end in ("npy", "sha256")}
     assert first.key == second.key != ""
     assert first.guide is not None
     assert second.teacher is not None
@@ -89,19 +95,29 @@ def test_vectors_are_computed_once(pool: TextPool, tiny_model_folder: Path, tmp_
     assert (first.guide.at(numbers) == second.teacher.at(numbers)).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"half", None], ids=["empty", "no array", "cut short"])
+def _flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: b"", lambda content: b"half", lambda content: content[:-1], _flipped],
+    ids=["empty", "no array", "cut short", "a bit flipped"],
+)
 def test_kept_vectors_that_are_not_whole_are_computed_again(
-    pool: TextPool, tiny_model_folder: Path, tmp_path: Path, content: bytes | None
+    pool: TextPool, tiny_model_folder: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    """What a crash of the machine left of the file is passed over, and the file is whole afterwards."""
+    """What a crash or a disk left of the file is passed over, which is said, and the file is whole afterwards."""
     encoder, numbers = load_encoder(str(tiny_model_folder), precision="fp32"), np.arange(len(TEXTS))
     expected = text_vectors(pool, encoder, tmp_path, "teacher", Silent()).at(numbers)
-    (file,) = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes()[:-1] if content is None else content)
+    (file,) = tmp_path.glob("*.npy")
+    file.write_bytes(damage(file.read_bytes()))
     seen, again = Stages(), Stages()
     assert (text_vectors(pool, encoder, tmp_path, "teacher", seen).at(numbers) == expected).all()
     text_vectors(pool, encoder, tmp_path, "teacher", again)
     assert (seen.stages, again.stages) == ([("teacher", len(TEXTS))], [])
+    assert seen.said == ["the vectors of the teacher that were kept are damaged: they are computed again"]
+    assert again.said == []
 
 
 def test_other_texts_or_weights_are_other_vectors(
@@ -113,7 +129,7 @@ def test_other_texts_or_weights_are_other_vectors(
     keys = {text_vectors(pool, encoder, tmp_path, "teacher", Silent()).key for encoder in (one, other)}
     pool.add("one more", Role.DOCUMENT)
     keys.add(text_vectors(pool, one, tmp_path, "teacher", Silent()).key)
-    assert len(keys) == len(list(tmp_path.iterdir())) == 3
+    assert len(keys) == len(list(tmp_path.glob("*.npy"))) == 3
 
 
 def test_nothing_asked_for_is_nothing_done(pool: TextPool, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from vectune.encode.export.manifest import PARITY_FILE, Manifest, read_manifest
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.monitor.progress import Silent
+from vectune.records import Retrieval
 from vectune.workflows.certificate import Measuring, Subject, write_certified
 from vectune.workflows.export_data import export_splits
 
@@ -88,6 +89,7 @@ def test_int8_is_made_truer_until_it_has_lost_little_enough(
     assert all("ndcg@10" in note for note in progress.notes)
     assert (parity.loss > 0.005) == (bad == 9)
     told = json.loads((folder / PARITY_FILE).read_text())
+    assert told["attempts"] == attempts
     assert told["dims"][str(encoder.dim)]["loss"] == parity.loss
     assert read_manifest(folder).certified
 
@@ -100,6 +102,19 @@ def test_what_can_not_be_truer_is_made_once(place: tuple[ExportConfig, SentenceE
     parity = write_certified(subject, folder, config, Measuring(splits, named, Silent()))
     assert subject.written == [0.0]
     assert parity.loss > 0.005
+
+
+def test_the_certificate_says_what_dev_it_was_cut_from(place: tuple[ExportConfig, SentenceEncoder, Path]) -> None:
+    """Queries and documents that were judged, and all that there are."""
+    config, encoder, folder = place
+    config = config.model_copy(update={"queries": 5, "documents": 10})
+    named, splits = export_splits(config, encoder, encoder.max_tokens, Silent())
+    write_certified(Subject(encoder, Path(config.model), None), folder, config, Measuring(splits, named, Silent()))
+    told = json.loads((folder / PARITY_FILE).read_text())
+    assert isinstance(splits.dev, Retrieval)
+    assert told["of"] == {"units": len(splits.dev.queries), "documents": len(splits.dev.corpus)}
+    assert len(splits.dev.queries) > 5
+    assert (told["units"], told["documents"], told["attempts"]) == (5, 10, 1)
 
 
 def test_a_folder_is_emptied_before_it_is_written_again(

@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from vectune.config import EncodeConfig
-from vectune.errors import DataError, UsageError
+from vectune.config import EncodeConfig, ExportConfig, JudgeConfig
+from vectune.errors import DataError, UsageError, VectuneError
 from vectune.monitor.progress import Silent
 from vectune.workflows.encode import encode
+from vectune.workflows.evaluate import evaluate
+from vectune.workflows.export import export
 
 
 class Stages(Silent):
@@ -41,6 +43,25 @@ def test_report_says_what_was_written(tiny_model_folder: Path, tmp_path: Path) -
     assert stages.totals == {"load model": None, "encode": 2}
     assert stages.done == 2
     assert np.load(tmp_path / "v.npy").shape == (2, 8)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_allocator_is_left_alone_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
+    """mallopt holds for the whole process, so each command that does it can be told not to."""
+    asked: list[str] = []
+    # mallopt can't be taken back in a process, nor be asked for what it was told: so who calls it is replaced.
+    for name in ("encode", "evaluate", "export"):
+        monkeypatch.setattr(f"vectune.workflows.{name}.keep_large_blocks", lambda name=name: asked.append(name))
+    (tmp_path / "a.txt").write_text("red1\n")
+    nowhere = {"model": str(tmp_path / "none"), "path": str(tmp_path / "a.txt"), "keep_large_blocks": keep}
+    out = {"out": tmp_path / "v.npy"}
+    with pytest.raises(VectuneError):
+        encode(EncodeConfig.model_validate(nowhere | out), Silent())
+    with pytest.raises(VectuneError):
+        evaluate(JudgeConfig.model_validate(nowhere), Silent())
+    with pytest.raises(VectuneError):
+        export(ExportConfig.model_validate(nowhere | out | {"format": "onnx"}), Silent())
+    assert asked == (["encode", "evaluate", "export"] if keep else [])
 
 
 @pytest.mark.parametrize(

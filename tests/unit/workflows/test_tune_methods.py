@@ -18,9 +18,10 @@ from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from vectune.config import EncodeConfig, JudgeConfig, TuneConfig
 from vectune.encode.loading import load_encoder
 from vectune.encode.space import read_space
-from vectune.errors import ConfigError, Interrupted
+from vectune.errors import ConfigError, Interrupted, TrainingError
 from vectune.monitor.metric_log import read_metrics
 from vectune.monitor.progress import Silent
+from vectune.train.no_number import ROWS_FILE
 from vectune.workflows.encode import encode
 from vectune.workflows.evaluate import evaluate
 from vectune.workflows.fitting import CHECKPOINTS, METRICS
@@ -175,3 +176,15 @@ def test_the_base_is_tried_where_training_tells_nothing_of_it(
     seen = Stages()
     tune(config, Hands(seen))
     assert seen.names.count(TRIAL) == tried
+
+
+def test_the_rows_of_a_large_batch_outlive_the_run_that_they_ended(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Where the loss becomes no number before any checkpoint, the file that the error names is there to be read."""
+    data = write_jsonl(tmp_path / "pairs.jsonl", overlapping_pairs(400))
+    train = {"learning_rate": 1e30, "batch_size": 150, "epochs": 4, "clip": 1e38, "warmup": 0.0, "evals_per_epoch": 1}
+    content = {"path": str(data), "base": str(tiny_model_folder), "out": tmp_path / "run", "train": train}
+    with pytest.raises(TrainingError, match=r"The (loss|gradient's norm) became") as caught:
+        tune(TuneConfig.model_validate(content | {"evaluate": {"general": False}}))
+    file = partial_folder(tmp_path / "run") / ROWS_FILE
+    assert str(file) in caught.value.message
+    assert len(file.read_text().splitlines()) > 128

@@ -14,6 +14,7 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.static_encoder import StaticEncoder
 from vectune.encode.weights_key import weights_key
 from vectune.store.atomic import folder_aside
+from vectune.store.checksums import is_sound, write_checksums
 from vectune.train.distil_static import TableShape, distil
 from vectune.train.interpolate import Weights
 from vectune.train.methods.full import require_transformer
@@ -36,7 +37,10 @@ class Static:
         return min(self._config.static_dim, require_transformer(base).dim)
 
     def begin(self, base: SentenceEncoder, start: Start) -> SentenceEncoder:
-        """The distilled table; it is kept in `start.kept`, and taken from there when the run is gone on with."""
+        """The distilled table; it is kept in `start.kept`, and taken from there when the run is gone on with.
+
+        One that is not what was kept is distilled again, which is said.
+        """
         encoder = base if isinstance(base, StaticEncoder) else self._distilled(base, start)
         encoder.table.sparse = True
         return encoder
@@ -56,12 +60,16 @@ class Static:
         config = self._config
         shape = TableShape(config.static_dim, config.static_words, config.static_sif, config.static_whitening)
         key = _key(base, start.texts, shape)
-        if not _is_of(start.kept, key):
+        damaged = start.kept.exists() and not is_sound(start.kept)
+        if damaged:
+            start.progress.note("the distilled table that was kept is damaged: it is distilled again")
+        if damaged or not _is_of(start.kept, key):
             shutil.rmtree(start.kept, ignore_errors=True)
             distilled = distil(base, start.texts, shape, start.progress)
             with folder_aside(start.kept) as aside:
                 save_model(distilled.model, aside)
                 (aside / _MADE_FROM).write_text(key, encoding="ascii")
+                write_checksums(aside)
         return StaticEncoder(load_model(resolve_model(str(start.kept)), str(base.device)), base.name)
 
 

@@ -68,6 +68,33 @@ def test_table_of_other_weights_texts_or_shape_is_not_taken(tiny_model_folder: P
     assert _begin(tiny_model_folder, kept).encode(TEXTS).shape == (2, 16)
 
 
+class Notes(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut off", "gone"])
+def test_a_damaged_table_is_distilled_again(tiny_model_folder: Path, tmp_path: Path, damage: str) -> None:
+    """It is said once, the table is the same as before, and what is kept then is sound."""
+    kept, notes = tmp_path / "kept", Notes()
+    expected = _begin(tiny_model_folder, kept).encode(TEXTS)
+    (file,) = kept.rglob("*.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content if damage == "flipped" else content[:100])
+    if damage == "gone":
+        file.unlink()
+    for _ in range(2):
+        again = Static(CONFIG).begin(load_encoder(str(tiny_model_folder), precision="fp32"), Start(TEXTS, kept, notes))
+        np.testing.assert_array_equal(again.encode(TEXTS), expected)
+    assert notes.said == ["the distilled table that was kept is damaged: it is distilled again"]
+
+
 def test_a_step_moves_only_the_rows_of_its_texts(tiny_model_folder: Path, tmp_path: Path) -> None:
     """Tokens that no training text holds have, bit for bit, the rows that were distilled."""
     encoder = _begin(tiny_model_folder, tmp_path / "kept")
