@@ -17,7 +17,7 @@ WORDS = [
 PROMPTS = {"query": "red0 ", "document": "blue0 "}
 
 
-def save_tiny_model(folder: Path, *, prompts: bool = False, seed: int = 0) -> Path:
+def save_tiny_model(folder: Path, *, prompts: bool = False, seed: int = 0, intermediate: int = 64) -> Path:
     """Build the model, save it to `folder` and give the folder back; with `prompts` queries and documents differ."""
     transformer_folder = folder.with_name(folder.name + "-transformer")
     _tokenizer().save_pretrained(transformer_folder)
@@ -27,7 +27,7 @@ def save_tiny_model(folder: Path, *, prompts: bool = False, seed: int = 0) -> Pa
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
-        intermediate_size=64,
+        intermediate_size=intermediate,
         max_position_embeddings=64,
     )
     BertModel(config).save_pretrained(transformer_folder)

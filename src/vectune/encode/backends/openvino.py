@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from vectune.config.vectors import EncodePrecision
 from vectune.encode.backends.cores import usable_cores
+from vectune.encode.backends.few_outputs import make_few_outputs_apart
 from vectune.encode.backends.graph_encoder import Batch
 from vectune.encode.backends.key_masks import put_masks_on_keys
 from vectune.encode.backends.lone_text import LoneText, lone_batch
@@ -45,6 +46,7 @@ class OpenvinoSession:
             if self.precision == "bf16":
                 put_masks_on_keys(model, core, manifest.max_tokens)
             rewrite(model)
+            make_few_outputs_apart(model)
             compile_for = partial(_compile, core, model, self.precision)
             self._compiled = compile_for(self.workers, self.workers)
         except RuntimeError as error:
