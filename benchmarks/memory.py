@@ -22,7 +22,7 @@ from pathlib import Path
 from page import describe_machine, is_partial, write_section
 
 BASE = "all-MiniLM-L6-v2"
-STEPS = 3
+STEPS = 2
 # Words that are one token each for the model, so that a text's length is known.
 WORDS = ("time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world", "school", "state")
 

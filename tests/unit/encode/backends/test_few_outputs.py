@@ -83,6 +83,7 @@ def test_channels_are_those_of_before(form: str, function: str, kind: str) -> No
 
 
 def test_one_bias_for_all_channels_stays() -> None:
+    """It has no channels to choose from, and is added to the few as it was to all."""
     model = _model("fp32", odd="one bias")
     assert make_few_outputs_apart(model) == 1
     np.testing.assert_allclose(_run(model)[1], _run(_model("fp32", odd="one bias"))[1], rtol=1e-5, atol=1e-6)
@@ -97,6 +98,7 @@ def test_what_is_built_otherwise_stays(odd: str) -> None:
 
 @pytest.mark.parametrize("function", ["softplus", "exp"])
 def test_other_functions_stay(function: str) -> None:
+    """Those that nobody has tried are not made again."""
     assert make_few_outputs_apart(_model("fp32", function)) == 0
 
 
