@@ -45,7 +45,7 @@ def test_scorer_names_its_measure() -> None:
 
 
 def test_every_measure_is_written_beside_the_score(tmp_path: Path) -> None:
-    """Of the model that was scored last; those of training are heard, the base is not; other events stay as they are."""
+    """Of the model that was scored last; those of training are heard, the base is not; other events stay the same."""
     pairs = _retrieval(8)
     heard: list[Mapping[str, Any]] = []
     with MetricLog(tmp_path / "log") as file:
