@@ -15,7 +15,7 @@ from vectune.jobs.job import Job
 from vectune.jobs.leases import Leases, NewCheckpoint
 from vectune.jobs.models import MODELS, model_name
 from vectune.jobs.refusals import DatabaseAway
-from vectune.jobs.run_events import measure_key, with_reference
+from vectune.jobs.run_events import evaluated, with_reference
 from vectune.jobs.standing import Standing
 from vectune.store.atomic import PARTIAL, keep
 
@@ -61,7 +61,7 @@ class CheckpointModels:
             with _plain(encoder, method_of(self._job)):
                 _save(encoder, self._home / location, dims)
         measured = {"step": step, "train_loss": self._standing.loss, "epoch": entry["epoch"]}
-        metrics = with_reference(measured | {measure_key(str(entry["measure"])): entry["score"]})
+        metrics = with_reference(measured | evaluated(entry))
         said = f"Checkpoint created at step {step}: {name}"
         sizes = tuple(sorted({encoder.dim, *dims}, reverse=True))
         new = NewCheckpoint(step, metrics, name, location, sizes)

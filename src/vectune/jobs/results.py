@@ -14,11 +14,13 @@ from vectune.jobs.failures import renamed
 from vectune.jobs.files import RESULTS, FileStore
 from vectune.jobs.identifiers import derived_id
 from vectune.jobs.job import Job
+from vectune.jobs.run_events import evaluated
 from vectune.monitor.metric_log import read_metrics
 
 METRICS, METRICS_CSV = "metrics.jsonl", "step_metrics.csv"
 RESULT_FILES = (METRICS_CSV, "verdict.json", "report.html")
 _COLUMNS = ("step", "epoch", "train_loss", "learning_rate", "rows_per_second")
+_VALID = "valid_"
 
 
 def keep_results(files: FileStore, job: Job, folder: Path, names: Mapping[str, str]) -> tuple[str, ...]:
@@ -48,9 +50,10 @@ def remove_results(files: FileStore, job: Job) -> None:
 def metrics_csv(log: Path) -> bytes:
     """A line a step: its loss and, where dev was scored after it, a column for each measure; step 0 is the base."""
     entries = read_metrics(log)
-    measures = list(dict.fromkeys(str(entry["measure"]) for entry in entries if entry.get("event") == "dev"))
+    found = (evaluated(entry) for entry in entries if entry.get("event") == "dev")
+    measures = dict.fromkeys(f"{_VALID}{key}" for each in found for key in each)
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*_COLUMNS, *(f"valid_{name.replace('@', '_at_')}" for name in measures)])
+    writer = csv.DictWriter(text, [*_COLUMNS, *measures])
     writer.writeheader()
     writer.writerows(_steps(entries))
     return text.getvalue().encode()
@@ -70,5 +73,5 @@ def _steps(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             row |= {name: entry[name] for name in _COLUMNS if name in entry} | {"train_loss": entry.get("loss")}
         elif entry.get("event") == "dev":
             row = rows.setdefault(entry["step"], {"step": entry["step"], "epoch": entry.get("epoch")})
-            row[f"valid_{str(entry['measure']).replace('@', '_at_')}"] = entry["score"]
+            row |= {f"{_VALID}{key}": score for key, score in evaluated(entry).items()}
     return (rows[step] for step in sorted(rows))

@@ -167,11 +167,11 @@ def _of_file(key: str, filename: str, report: Mapping[str, Any]) -> NewEvent:
 
 
 def _evaluation(entry: Mapping[str, Any], total_steps: int, loss: float | None) -> NewEvent:
-    step, measure, score = entry["step"], entry.get("measure", "score"), entry["score"]
+    step, measure, score = entry["step"], entry["measure"], entry["score"]
     whose = "the base model" if step == 0 else "the best so far" if entry.get("best") else "no better"
     said = f"Step {step}/{total_steps}: {measure}={score:.4f} on the rows to select by ({whose})"
     data = {"step": step, "total_steps": total_steps, "epoch": entry.get("epoch"), "train_loss": loss if step else None}
-    data |= {measure_key(measure): score, "best": bool(entry.get("best"))}
+    data |= evaluated(entry) | {"best": bool(entry.get("best"))}
     return NewEvent(f"evaluation {step}", said, type="metrics", data=with_reference(data))
 
 
@@ -182,6 +182,12 @@ def _measured(entry: Mapping[str, Any]) -> dict[str, Any]:
 def with_reference(data: Mapping[str, Any]) -> dict[str, Any]:
     """`data` of an event or a checkpoint, with every key that the reference has beside it."""
     return {**dict.fromkeys(_REFERENCE), **data}
+
+
+def evaluated(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The measures of an evaluation in the log by their keys, the one that selects first; older logs have no others."""
+    found = {str(entry["measure"]): entry["score"], **entry.get("measures", {})}
+    return {measure_key(measure): score for measure, score in found.items()}
 
 
 def measure_key(measure: str) -> str:

@@ -41,10 +41,9 @@ _LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True)
 class AdapterSurroundings:
-    """What training is connected to: how dev scores an adapter and by what measure, where numbers go, who watches."""
+    """What training is connected to: how dev scores an adapter, where numbers go, who watches."""
 
     score_dev: Callable[[QueryAdapter], float] | None = None
-    measure: str = ""
     sink: Sink | None = None
     progress: Progress = field(default_factory=Silent)
 
@@ -178,7 +177,7 @@ class AdapterTrainer:
         self._around.progress.advance(0, dev=score)
         if self._around.sink:
             epoch = round(step / self._steps_an_epoch, 4)
-            self._around.sink.write("dev", measure=self._around.measure, step=step, epoch=epoch, score=score, best=best)
+            self._around.sink.write("dev", step=step, epoch=epoch, score=score, best=best)
 
 
 class _Candidates:

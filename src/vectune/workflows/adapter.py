@@ -32,7 +32,7 @@ from vectune.train.adapter import AdapterSurroundings, AdapterTrainer
 from vectune.train.adapter_rows import AdapterRows, adapter_rows
 from vectune.train.loop import Trained
 from vectune.train.recipe import Recipe
-from vectune.workflows.dev_score import DevScorer, dev_scorer
+from vectune.workflows.dev_score import DevLog, DevScorer, dev_scorer
 from vectune.workflows.fitting import CHECKPOINTS, METRICS, Place
 
 DEV_DOCUMENTS = 10_000
@@ -131,7 +131,7 @@ def fit_adapter(base: AdapterBase, splits: Splits, config: TuneConfig, place: Pl
     scorer = dev_scorer(splits, config.evaluate, _wide(config.train))
     rewind(place.folder / METRICS, -1)
     with MetricLog(place.folder / METRICS) as log:
-        stage = _Stage(base, rows, scorer, log, place)
+        stage = _Stage(base, rows, scorer, DevLog(log, scorer), place)
         trainer = stage.trainer(config.train)
         stage.baseline()
         stage.stoppable.stage("train", trainer.total_steps)
@@ -148,14 +148,13 @@ class _Stage:
     """What training and the choice of the share have in common: the base, the score on dev, the log and the bar."""
 
     def __init__(
-        self, base: AdapterBase, rows: AdapterRows, scorer: DevScorer | None, log: MetricLog, place: Place
+        self, base: AdapterBase, rows: AdapterRows, scorer: DevScorer | None, log: DevLog, place: Place
     ) -> None:
         self._base = base
         self._rows = rows
         self._scorer = scorer
         self._log = log
-        self._measure = scorer.measure if scorer else ""
-        named = Named(place.progress, values={"dev": f"dev {self._measure}"}) if scorer else place.progress
+        named = Named(place.progress, values={"dev": f"dev {log.measure}"}) if scorer else place.progress
         self.stoppable = Stoppable(named, place.stop)
 
     def trainer(self, config: TrainConfig) -> AdapterTrainer:
@@ -163,15 +162,15 @@ class _Stage:
         queries = self._vectors(self._rows.queries, Role.QUERY)
         documents = self._vectors(self._rows.documents, Role.DOCUMENT)
         score = None if self._scorer is None else self._score
-        around = AdapterSurroundings(score, self._measure, self._log, self.stoppable)
+        around = AdapterSurroundings(score, self._log, self.stoppable)
         return AdapterTrainer(self._rows, queries, documents, config, around)
 
     def baseline(self) -> None:
         """Log the base's score on dev as step 0."""
         if self._scorer is not None:
             self.stoppable.stage("baseline on dev")
-            score = self._scorer(self._base.encoder)
-            self._log.write("dev", measure=self._measure, step=0, epoch=0.0, score=score, best=False)
+            score = self._log.score(self._base.encoder)
+            self._log.write("dev", step=0, epoch=0.0, score=score, best=False)
 
     def choose_share(self, adapter: QueryAdapter, shares: tuple[float, ...], config: EvaluateConfig) -> float:
         """The share of the adapter that dev likes best, 0 among them; the larger wins a tie. 1 without dev.
@@ -189,7 +188,7 @@ class _Stage:
             general[share] = self._general(adapter.scaled(share), config) if config.general else None
             self.stoppable.advance(1, dev=scores[share])
             found = {"share": share, "score": scores[share], "general": general[share]}
-            self._log.write("interpolation", measure=self._measure, **found)
+            self._log.write("interpolation", **found)
         least = (general[0.0] or 0.0) - config.verdict.max_general_drop
         admitted = [share for share, kept in general.items() if kept is None or share == 0 or kept >= least]
         return max(admitted, key=lambda share: (scores[share], share))
@@ -203,8 +202,7 @@ class _Stage:
         return self._base.encoder.encode(texts, role, self.stoppable)
 
     def _score(self, adapter: QueryAdapter) -> float:
-        assert self._scorer is not None
-        return self._scorer(self._adapted(adapter))
+        return self._log.score(self._adapted(adapter))
 
     def _adapted(self, adapter: QueryAdapter) -> AdaptedEncoder:
         return AdaptedEncoder(self._base.encoder, adapter, self._base.encoder.name)

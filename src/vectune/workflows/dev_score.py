@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from vectune.config import EvaluateConfig, TrainConfig
 from vectune.encode.encoder import Encoder
 from vectune.errors import ConfigError
 from vectune.evaluate.judge import Task, judge_by, task_of
 from vectune.evaluate.measures import decisive_measure
+from vectune.monitor.metric_log import MetricLog
 from vectune.records import Dataset, Labelled, Retrieval, Splits
 
 LEAST_UNITS = 4
@@ -29,17 +31,50 @@ class DevScorer:
 
     def __call__(self, encoder: Encoder) -> float:
         """The score of `encoder` at full size."""
+        return self.measures(encoder)[self.measure]
+
+    def measures(self, encoder: Encoder) -> Mapping[str, float]:
+        """Every measure of `encoder` at full size by its name, the deciding one among them: one encoding gives all."""
         totals = judge_by(encoder, self._task)[encoder.dim].totals
         if self.measure not in totals:
             raise ConfigError(
                 f"{self.measure} can't be measured on dev.", "Give more data, or name another measure with --measure."
             )
-        return totals[self.measure]
+        return totals
 
     @cached_property
     def _task(self) -> Task:
         """Made once: dev is asked many times while a model is trained."""
         return task_of(self.dev, self.config, self.reference)
+
+
+class DevLog:
+    """Scores models by `scorer` (None: dev is too small), and is a sink that says of every dev score which measure it
+    is and what the others came to with that model; `heard` hears of those of training."""
+
+    def __init__(
+        self, log: MetricLog, scorer: DevScorer | None, heard: Callable[[Mapping[str, Any]], None] = lambda entry: None
+    ) -> None:
+        self.log = log
+        self.measure = scorer.measure if scorer else ""
+        self._scorer = scorer
+        self._heard = heard
+        self._latest: Mapping[str, float] = {}
+
+    def score(self, encoder: Encoder) -> float:
+        """The score of `encoder`, which the next dev score that is written is of."""
+        assert self._scorer is not None
+        self._latest = self._scorer.measures(encoder)
+        return self._latest[self.measure]
+
+    def write(self, event: str, **values: Any) -> None:
+        """Keep one event."""
+        named: dict[str, Any] = {"measure": self.measure} if event in ("dev", "interpolation") else {}
+        if event == "dev":
+            named["measures"] = dict(self._latest)
+        self.log.write(event, **(named | values))
+        if event == "dev" and values["step"] > 0:
+            self._heard(named | values)
 
 
 def dev_scorer(splits: Splits, config: EvaluateConfig, train: TrainConfig) -> DevScorer | None:

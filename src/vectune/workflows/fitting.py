@@ -32,7 +32,7 @@ from vectune.train.pool import TextPool
 from vectune.train.recipe import Recipe, count_rows, resolve_recipe
 from vectune.train.rows import training_rows
 from vectune.train.teacher import NO_REFERENCES, References, consult
-from vectune.workflows.dev_score import DevScorer, dev_scorer
+from vectune.workflows.dev_score import DevLog, DevScorer, dev_scorer
 
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
@@ -104,7 +104,7 @@ def fit(encoder: SentenceEncoder, splits: Splits, config: TuneConfig, place: Pla
     checkpoints = Checkpoints(place.folder / CHECKPOINTS, identity(base, splits, config.train, references))
     rewind(place.folder / METRICS, checkpoints.latest_step())
     with MetricLog(place.folder / METRICS) as log:
-        sink = _DevNamed(log, scorer.measure if scorer else "", lambda entry: place.evaluated(encoder, entry))
+        sink = DevLog(log, scorer, lambda entry: place.evaluated(encoder, entry))
         stage = _Stage(encoder, scorer, sink, place)
         around = Surroundings(
             stage.score(), sink, checkpoints, stage.watched, place.stop, references, _rows_file(place)
@@ -156,25 +156,10 @@ def _general_guard(encoder: SentenceEncoder, config: EvaluateConfig) -> Guard:
     return Guard(measure, config.verdict.max_general_drop)
 
 
-class _DevNamed:
-    """A sink that says of every dev score which measure it is, and passes those of training on to `heard`."""
-
-    def __init__(self, log: MetricLog, measure: str, heard: Callable[[Mapping[str, Any]], None]) -> None:
-        self.log = log
-        self._measure = measure
-        self._heard = heard
-
-    def write(self, event: str, **values: Any) -> None:
-        named = {"measure": self._measure} if event in ("dev", "interpolation") else {}
-        self.log.write(event, **named, **values)
-        if event == "dev" and values["step"] > 0:
-            self._heard(named | values)
-
-
 class _Stage:
     """What training and mixing share: the model, its score on dev, the log and the bar."""
 
-    def __init__(self, encoder: SentenceEncoder, scorer: DevScorer | None, sink: _DevNamed, place: Place) -> None:
+    def __init__(self, encoder: SentenceEncoder, scorer: DevScorer | None, sink: DevLog, place: Place) -> None:
         self._encoder = encoder
         self._scorer = scorer
         self._sink = sink
@@ -184,8 +169,7 @@ class _Stage:
 
     def score(self) -> Callable[[], float] | None:
         """The model's present score on dev; None where dev is too small to ask."""
-        scorer = self._scorer
-        return None if scorer is None else lambda: scorer(self._encoder)
+        return None if self._scorer is None else lambda: self._sink.score(self._encoder)
 
     def baseline(self) -> dict[str, float]:
         """Log the base model's score on dev, unless an interrupted run has logged it; `dev` is the newest score."""
@@ -195,7 +179,7 @@ class _Stage:
         if known:
             return {"dev": float(known[-1]["score"])}
         self.stoppable.stage("baseline on dev")
-        score = self._scorer(self._encoder)
+        score = self._sink.score(self._encoder)
         self._sink.write("dev", step=0, epoch=0.0, score=score, best=False)
         return {"dev": score}
 

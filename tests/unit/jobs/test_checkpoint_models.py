@@ -35,7 +35,10 @@ def begun(stores: Stores, most: int, **settings: object) -> tuple[Job, Checkpoin
 
 def evaluation(step: int) -> dict[str, object]:
     """What is told of an evaluation."""
-    return {"measure": "ndcg@10", "step": step, "epoch": step / 10, "score": 0.25, "best": True}
+    measures = {"ndcg@10": 0.25, "recall@10": 0.5}
+    return {
+        "measure": "ndcg@10", "measures": measures, "step": step, "epoch": step / 10, "score": 0.25, "best": True
+    }  # fmt: skip
 
 
 def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> None:
@@ -48,7 +51,8 @@ def test_newest_are_kept_and_embed(stores: Stores, tiny_model_folder: Path) -> N
     assert len(encoder.model) == modules
     newest, oldest = stores.jobs.checkpoints(PROJECT, job.id).data
     assert (newest.step_number, oldest.step_number) == (15, 10)
-    assert newest.metrics == {"step": 15, "train_loss": 0.5, "epoch": 1.5, "ndcg_at_10": 0.25} | dict.fromkeys(OF_TEXT)
+    measured = {"step": 15, "train_loss": 0.5, "epoch": 1.5, "ndcg_at_10": 0.25, "recall_at_10": 0.5}
+    assert newest.metrics == measured | dict.fromkeys(OF_TEXT)
     saved = load_encoder(str(stores.models.resolve(PROJECT, newest.model_name)))
     texts = ["red1 red2", "cat1"]
     np.testing.assert_allclose(saved.encode(texts, Role.QUERY), encoder.encode(texts, Role.QUERY), atol=1e-6)

@@ -15,18 +15,19 @@ def write_log(path: Path) -> Path:
         log.write("dev", step=0, epoch=0.0, measure="ndcg@10", score=0.25)
         log.write("train", step=1, epoch=0.5, loss=2.0, learning_rate=1e-5, rows_per_second=3.0, tokens=10)
         log.write("train", step=2, epoch=1.0, loss=None, learning_rate=1e-5, rows_per_second=3.0, tokens=12)
-        log.write("dev", step=2, epoch=1.0, measure="ndcg@10", score=0.5)
+        log.write("dev", step=2, epoch=1.0, measure="ndcg@10", score=0.5, measures={"ndcg@10": 0.5, "mrr@10": 0.75})
         log.write("stage", name="train", seconds=1.0)
     return path
 
 
 def test_metrics_have_a_line_a_step(tmp_path: Path) -> None:
-    """Step 0 is the base; a step without a score has an empty cell."""
+    """Step 0 is the base; a step without a score has an empty cell, and so has a measure that was not taken."""
     rows = list(csv.DictReader(metrics_csv(write_log(tmp_path / "m.jsonl")).decode().splitlines()))
-    assert [(row["step"], row["train_loss"], row["valid_ndcg_at_10"]) for row in rows] == [
-        ("0", "", "0.25"),
-        ("1", "2.0", ""),
-        ("2", "", "0.5"),
+    told = ("step", "train_loss", "valid_ndcg_at_10", "valid_mrr_at_10")
+    assert [tuple(row[name] for name in told) for row in rows] == [
+        ("0", "", "0.25", ""),
+        ("1", "2.0", "", ""),
+        ("2", "", "0.5", "0.75"),
     ]
 
 

@@ -29,7 +29,8 @@ def folder(tmp_path: Path) -> Path:
         log.write("dev", step=0, measure="ndcg@10", epoch=0.0, score=0.25, best=False)
         for step in range(1, 8):
             log.write("train", step=step, epoch=step / 10, loss=1 / step, learning_rate=1e-5)
-        log.write("dev", step=7, measure="ndcg@10", epoch=0.7, score=0.5, best=True)
+        measures = {"recall@10": 0.75, "mrr@10": 0.375, "ndcg@10": 0.5}
+        log.write("dev", step=7, measure="ndcg@10", measures=measures, epoch=0.7, score=0.5, best=True)
     return tmp_path
 
 
@@ -71,13 +72,14 @@ def test_job_tells_of_both_its_files(stores: Stores) -> None:
 
 
 def test_evaluations_have_the_references_keys_beside_ours(folder: Path) -> None:
-    """Each evaluation is of type metrics and has its measure by name, and the keys that clients look for."""
+    """Each evaluation is of type metrics and has its measures by name, and the keys that clients look for."""
     events = RunEvents((folder,), "x", {}).of_training(140)
     base, latest = [event for event in events if event.key.startswith("evaluation")]
     assert {event.type for event in events} == {"metrics"}
     assert latest.message == "Step 7/140: ndcg@10=0.5000 on the rows to select by (the best so far)"
     data: dict[str, Any] = dict(latest.data or {})
     assert (data["step"], data["ndcg_at_10"], data["train_loss"], data["best"]) == (7, 0.5, pytest.approx(1 / 7), True)
+    assert (data["recall_at_10"], data["mrr_at_10"]) == (0.75, 0.375)
     assert {"valid_loss", "train_mean_token_accuracy", "valid_mean_token_accuracy"} <= data.keys()
     assert dict(base.data or {})["ndcg_at_10"] == 0.25
 

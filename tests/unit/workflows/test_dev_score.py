@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from tests.fakes.hash_encoder import HashEncoder
 from vectune.config import EvaluateConfig, TrainConfig
+from vectune.evaluate.judge import judge
+from vectune.monitor.metric_log import MetricLog, read_metrics
 from vectune.records import Labelled, LabelledText, Retrieval, Scored, ScoredPair, Splits
-from vectune.workflows.dev_score import dev_scorer, few_queries, small_corpus
+from vectune.workflows.dev_score import DevLog, dev_scorer, few_queries, small_corpus
 
 
 def _retrieval(count: int, extra: int = 0) -> Retrieval:
@@ -34,6 +42,26 @@ def test_scorer_names_its_measure() -> None:
         assert scorer is not None
         assert scorer.measure == measure
         assert -1 <= scorer(HashEncoder()) <= 1
+
+
+def test_every_measure_is_written_beside_the_score(tmp_path: Path) -> None:
+    """Of the model that was scored last; those of training are heard, the base is not; other events stay the same."""
+    pairs = _retrieval(8)
+    heard: list[Mapping[str, Any]] = []
+    with MetricLog(tmp_path / "log") as file:
+        log = DevLog(file, dev_scorer(Splits(pairs, pairs, pairs), EvaluateConfig(), TrainConfig()), heard.append)
+        for step in (0, 3):
+            log.write("dev", step=step, score=log.score(HashEncoder(seed=step)))
+        log.write("train", step=4)
+    base, tuned, train = read_metrics(tmp_path / "log")
+    for entry, seed in ((base, 0), (tuned, 3)):
+        expected = judge(HashEncoder(seed=seed), pairs, EvaluateConfig())[32].totals
+        assert entry["measures"] == pytest.approx(dict(expected))
+        assert {"ndcg@10", "recall@10", "recall@100", "mrr@10", "map@100"} <= entry["measures"].keys()
+        assert entry["score"] == entry["measures"][entry["measure"]]
+    assert [entry["step"] for entry in heard] == [3]
+    assert heard[0]["measures"] == tuned["measures"]
+    assert train == {"event": "train", "step": 4}
 
 
 def test_dev_is_looked_through_once() -> None:
