@@ -63,18 +63,15 @@ class _Attention:
         return one if all(projections) else None
 
     def replace(self, attention_mask: Any) -> None:
-        """The node by products whose keys carry the mask, int64 [texts, tokens], 0 where a token is padding.
-
-        The mask is added before heads are told apart, to one long row a token, which the plugin adds soonest.
-        """
+        """The node by products whose keys carry the mask, int64 [texts, tokens], 0 where a token is padding."""
         ops = load_operations()
         channel = np.zeros(self._width + 1, dtype=np.float32)
         channel[-1] = _HIDDEN
         hidden = ops.subtract(ops.constant(np.float32(1)), ops.convert(attention_mask, "f32"))
-        hidden = ops.unsqueeze(hidden, ops.constant(np.array([2])))
-        on_keys = ops.multiply(hidden, ops.constant(np.tile(channel, self._heads)))
-        query = self._heads_first(self._wider(self._node.input_value(0), 1.0))
-        key = self._heads_first(ops.add(self._wider(self._node.input_value(1), 0.0), on_keys))
+        on_keys = ops.multiply(ops.unsqueeze(hidden, ops.constant(np.array([2, 3]))), ops.constant(channel))
+        query = self._wider(self._node.input_value(0), 1.0)
+        key = ops.add(self._wider(self._node.input_value(1), 0.0), on_keys)
+        query, key = (ops.transpose(one, ops.constant(np.array(_HEADS_FIRST))) for one in (query, key))
         scale = ops.constant(np.float32(self._width**-0.5))
         if self._node.get_input_size() == 5:
             scale = self._node.input_value(4)
@@ -119,19 +116,14 @@ class _Attention:
         return bool(node.get_type_name() == "Constant")
 
     def _wider(self, value: Any, fill: float) -> Any:
-        """[texts, tokens, heads (width + 1)], the last channel of each head `fill`."""
+        """[texts, tokens, heads, width + 1], the last channel `fill`."""
         ops = load_operations()
         projection = self._projection(value)
         assert projection is not None
         inputs, weight, bias = projection
         product = ops.matmul(inputs, self._with_channel(weight, 0, 0.0), False, True)
-        return ops.add(product, self._with_channel(bias, -1, fill))
-
-    def _heads_first(self, outputs: Any) -> Any:
-        """[texts, heads, tokens, width + 1]."""
-        ops = load_operations()
-        apart = ops.reshape(outputs, ops.constant(np.array([0, 0, self._heads, self._width + 1])), True)
-        return ops.transpose(apart, ops.constant(np.array(_HEADS_FIRST)))
+        outputs = ops.add(product, self._with_channel(bias, -1, fill))
+        return ops.reshape(outputs, ops.constant(np.array([0, 0, self._heads, self._width + 1])), True)
 
     def _with_channel(self, value: Any, axis: int, fill: float) -> Any:
         """A constant, however it is compressed, with one more entry a head along `axis`."""
