@@ -28,7 +28,7 @@ BUCKET = "rows"
 def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The URL of an S3 with one bucket, which this process and those that it starts would use."""
     installed = os.environ.get(FOLDER)
-    if not installed:
+    if not installed:  # driver and server are fetched from a registry, which a plain test run must not need
         pytest.skip(f"other programs are not asked for: {FOLDER}=$(sh tests/clients/prepare.sh)")
     drivers = [str(found) for found in Path(installed).glob("s3/lib/python3*/site-packages")]
     with _moto(Path(installed) / "moto" / "bin" / "moto_server", tmp_path / "moto.log") as url:
