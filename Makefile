@@ -36,7 +36,7 @@ fix: $(VENV)/.dev-ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Figures of docs/benchmarks.md; run nothing beside it. About an hour on 2 cores.
+# Figures of docs/benchmarks.md; run nothing beside it. Two to three hours on 2 cores.
 bench: $(VENV)/.dev-ready
 	@for name in train_speed train_parts train_profile train_quality encode_speed static_speed memory kills; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
@@ -46,6 +46,7 @@ bench-serve: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/serve_speed.py $(ARGS)
 	$(BIN)/python benchmarks/serve_beside_job.py $(ARGS)
 	$(BIN)/python benchmarks/serve_overload.py $(ARGS)
+	$(BIN)/python benchmarks/serve_start.py $(ARGS)
 
 soak: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/soak.py --minutes 30 $(ARGS)

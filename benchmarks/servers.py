@@ -103,13 +103,13 @@ def start(
     return Server(name, port, process, log, model)
 
 
-def start_vectune(folder: Path, *arguments: str) -> Server:
+def start_vectune(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Server:
     """`vectune serve` of the packaged model on a home under `folder`."""
     port = free_port()
     command = [
         sys.executable, "-m", "vectune", "serve", "--port", str(port), "--home", str(folder / "home"), *arguments
     ]  # fmt: skip
-    return start("vectune", command, port, folder, "text-embedding-3-small")
+    return start("vectune", command, port, folder, "text-embedding-3-small", environment)
 
 
 @contextmanager
