@@ -39,9 +39,10 @@ class ExportConfig(Config):
     """Most documents that they search among: the relevant ones first, then others drawn by hash."""
     calibration_texts: int = Field(300, ge=8)
     """Training texts that int8 takes its ranges from, half queries and half documents."""
-    smoothing: float = Field(0.8, ge=0, le=1)
-    """How far int8 moves outliers of activations into the weights (SmoothQuant's alpha)."""
-    int8_loss: float = Field(0.0006, ge=0, le=1)
+    smoothing: float | None = Field(None, ge=0, le=1)
+    """How far int8 moves outliers of activations into the weights (SmoothQuant's alpha); by default each channel as far
+    as costs the outputs least."""
+    int8_loss: float = Field(0.0005, ge=0, le=1)
     """Mean loss of cosine that int8 may cost, as predicted layer by layer: of those that hurt most, channels with
     outliers or all of the layer stay in floating point until no more is predicted. Less is truer and slower."""
     int8_score_loss: float = Field(0.005, ge=0, le=1)

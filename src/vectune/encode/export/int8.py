@@ -37,11 +37,11 @@ Batch = Mapping[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Token ids of the texts that ranges are taken from, SmoothQuant's alpha (0 to 1), and the mean loss of cosine that
-    int8 may cost: layers stay as they are until no more is predicted."""
+    """Token ids of the texts that ranges are taken from, SmoothQuant's alpha (0 to 1, None for the best divisors), and
+    the mean loss of cosine that int8 may cost: layers stay as they are until no more is predicted."""
 
     token_ids: Sequence[Sequence[int]]
-    smoothing: float
+    smoothing: float | None
     most_loss: float
 
     def batches(self) -> list[Batch]:

@@ -1,7 +1,7 @@
 """Linear layers as int8 runs them: smoothed inputs, rounded weights, and the few channels with outliers apart.
 
-SmoothQuant (Xiao et al., 2023, arXiv 2211.10438): inputs are divided by a scale for each channel, by which weights are
-multiplied, so that neither has channels that eat the 8 bits of the others. LLM.int8() (Dettmers et al., 2022, arXiv
+Inputs are divided by a scale for each channel, by which weights are multiplied, so that neither has channels that eat
+the 8 bits of the others (`smoothing`). LLM.int8() (Dettmers et al., 2022, arXiv
 2208.07339): a handful of channels hold values so large that one range for the whole tensor leaves the others no bits. A
 product with those channels alone, in floating point, costs next to nothing.
 """
@@ -17,11 +17,10 @@ from torch import Tensor, nn
 
 from vectune.encode.export.layer_inputs import LayerInputs
 from vectune.encode.export.rounding import rounded
+from vectune.encode.export.smoothing import LEVELS, smoothing_scale
 
 SIDE = "side"
 """Name, within a layer that was taken apart, of the part that stays in floating point."""
-_LEVELS = 255
-_TINY = 1e-5
 _ROWS_A_CHANNEL = 4
 """Second moments of fewer inputs for each channel tell of those inputs alone: weights rounded by them are worse on
 others than weights that are rounded to the nearest step."""
@@ -45,7 +44,7 @@ class SmoothedInputs(nn.Module):
         super().__init__()
         self.factor: Tensor
         self.register_buffer("factor", factor, persistent=False)
-        self.low, self.step = low, max((high - low) / _LEVELS, 1e-12)
+        self.low, self.step = low, max((high - low) / LEVELS, 1e-12)
         self.simulated = False
         self._last = _Last()
 
@@ -63,7 +62,7 @@ class SmoothedInputs(nn.Module):
         products = inputs * self.factor
         if not self.simulated:
             return products
-        return ((products - self.low) / self.step).round().clamp(0, _LEVELS) * self.step + self.low
+        return ((products - self.low) / self.step).round().clamp(0, LEVELS) * self.step + self.low
 
 
 class Int8Linear(nn.Module):
@@ -98,12 +97,12 @@ class Int8Linear(nn.Module):
         return found + apart
 
 
-def int8_layers(given: LayerInputs, smoothing: float, apart: Sequence[int] = ()) -> dict[str, Int8Linear]:
+def int8_layers(given: LayerInputs, smoothing: float | None, apart: Sequence[int] = ()) -> dict[str, Int8Linear]:
     """The layers that are `given` the same inputs, by their names, with the input channels `apart` in floating point.
 
-    `smoothing` is SmoothQuant's alpha, 0 to 1.
+    `smoothing` is SmoothQuant's alpha, 0 to 1; None for the divisors that rounding costs least with.
     """
-    scale = smoothing_scale(given, smoothing)
+    scale = smoothing_scale(given, smoothing, apart)
     rest = torch.ones_like(scale)
     rest[list(apart)] = 0.0
     factor = rest / scale
@@ -117,13 +116,6 @@ def int8_layers(given: LayerInputs, smoothing: float, apart: Sequence[int] = ())
         name: Int8Linear(layer, inputs, rounded(layer.weight.detach().float() * scale * rest, moments, noise), apart)
         for name, layer in given.layers.items()
     }
-
-
-def smoothing_scale(given: LayerInputs, smoothing: float) -> Tensor:
-    """SmoothQuant's divisor of each input channel, [in]."""
-    weights = torch.stack([layer.weight.detach().float().abs().amax(0) for layer in given.layers.values()]).amax(0)
-    scale = given.largest.clamp_min(_TINY) ** smoothing / weights.clamp_min(_TINY) ** (1 - smoothing)
-    return scale.clamp_min(_TINY)
 
 
 @contextmanager

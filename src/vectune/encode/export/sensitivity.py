@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from vectune.encode.encoder import Vectors
-from vectune.encode.export.int8_linear import SIDE, Int8Linear, in_place, int8_layers, smoothing_scale
+from vectune.encode.export.int8_linear import SIDE, Int8Linear, in_place, int8_layers
 from vectune.encode.export.layer_inputs import LayerInputs, layer_inputs
+from vectune.encode.export.smoothing import widths
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.tokens import micro_batches, pack
 
@@ -53,10 +54,11 @@ class Sensitivity:
     """What the linear layers of `encoder` lose in int8; measured once, and asked for as many plans as one likes.
 
     `token_ids` are calibration texts, of which a few, evenly spread, are encoded for each trial; where there are
-    enough, weights are not rounded by those. `smoothing` is SmoothQuant's alpha, 0 to 1.
+    enough, weights are not rounded by those. `smoothing` is SmoothQuant's alpha,
+    0 to 1, None for the best divisors.
     """
 
-    def __init__(self, encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float) -> None:
+    def __init__(self, encoder: SentenceEncoder, token_ids: Sequence[Sequence[int]], smoothing: float | None) -> None:
         self._encoder = encoder
         self._smoothing = smoothing
         places = np.unique(np.linspace(0, len(token_ids) - 1, min(_TEXTS, len(token_ids))).astype(np.int64))
@@ -108,8 +110,8 @@ class Sensitivity:
         """The layers with their channels with outliers apart; as they were if they have none."""
         if place not in self._mended:
             given = self._given[place]
-            widths = given.largest / smoothing_scale(given, self._smoothing)
-            channels = torch.topk(widths, _APART).indices.tolist() if len(widths) >= 2 * _APART else []
+            wide = widths(given, self._smoothing)
+            channels = torch.topk(wide, _APART).indices.tolist() if len(wide) >= 2 * _APART else []
             self._mended[place] = self._tried(given, tuple(sorted(channels))) if channels else self._whole[place]
         return self._mended[place]
 
