@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from tests.conftest import ROOT
 from tests.fakes.embeddings_endpoint import KEY, EmbeddingsEndpoint, Fault, serving
 from tests.fakes.word_rows import code_pairs, write_jsonl
 from tests.functional.command_line import finish, run_here, start
+from tests.functional.killing import measured
 from vectune.api import load
 from vectune.records import Role
+from vectune.workflows.tune import partial_folder
 
 TEXTS = ["red1 red2 red3", "cat4 cat5 cat6 cat7", "dog1"]
 _QUICK = ("--set", "train.threads=1", "--set", "evaluate.general=false", "--json")
@@ -128,6 +131,32 @@ def test_crash_in_the_middle_costs_no_text(endpoint: EmbeddingsEndpoint, code: P
     again = run_here("tune", code, *flags, *_QUICK)
     assert again.status == 0, again.err
     assert set(endpoint.texts.values()) == {1}
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "remote"])
+def test_killed_in_training_it_ends_the_same(
+    endpoint: EmbeddingsEndpoint, tiny_model_folder: Path, code: Path, tmp_path: Path, remote: bool
+) -> None:
+    """`kill -9` after the first checkpoint: resumed, every loss, every dev score and the saved map are those of a run
+    that nobody killed, to the last bit, and an endpoint is asked for nothing again."""
+    base = _REMOTE if remote else tiny_model_folder
+    settings = ("--epochs", 1000, "--set", "train.patience=100000", *_QUICK)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start("tune", code, "--base", base, "--method", "adapter", "--out", killed, *settings)
+    checkpoints = partial_folder(killed) / "checkpoints"
+    while process.poll() is None and not any(checkpoints.glob("step-*")):
+        time.sleep(0.01)
+    process.kill()
+    finish(process)
+    assert any(checkpoints.glob("step-*"))
+    resumed = run_here("tune", "--resume", killed)
+    assert resumed.status in (0, 3, 4), resumed.err
+    undisturbed = run_here("tune", code, "--base", base, "--method", "adapter", "--out", whole, *settings)
+    assert undisturbed.status == resumed.status, undisturbed.err
+    assert measured(killed) == measured(whole)
+    first, second = (run / "model" / "adapter.safetensors" for run in (whole, killed))
+    assert first.read_bytes() == second.read_bytes()
+    assert set(endpoint.texts.values()) <= {1}
 
 
 def test_only_an_adapter_goes_on_a_remote_base(endpoint: EmbeddingsEndpoint, code: Path, tmp_path: Path) -> None:

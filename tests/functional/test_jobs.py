@@ -26,6 +26,7 @@ from vectune.store.run_folder import run_name
 __all__ = ["stores"]
 QUICK = JobsConfig(threads=1, nice=0, poll_seconds=0.1, lease_seconds=1, checkpoint_steps=5, general=False)
 LONG = {"n_epochs": 40, "patience": 1000}
+ADAPTER = {"method": "adapter", "n_epochs": 1000, "batch_size": 8, "patience": 100_000}
 
 
 class Workers:
@@ -168,9 +169,10 @@ def test_cancel_stops_the_work_at_once(stores: Stores, workers: Workers) -> None
     assert stores.keys(job.id)[-1].startswith("cancelled")
 
 
-def test_pause_keeps_what_was_done(stores: Stores, workers: Workers) -> None:
+@pytest.mark.parametrize("settings", [LONG, ADAPTER], ids=["full", "adapter"])
+def test_pause_keeps_what_was_done(stores: Stores, workers: Workers, settings: dict[str, object]) -> None:
     """A job pauses within five seconds and, resumed, goes on from where it was to its end."""
-    job = stores.job(code_pairs(120), **LONG)
+    job = stores.job(code_pairs(120), **settings)
     until(lambda: newest_step(stores, job) >= 20)
     assert stores.jobs.pause(PROJECT, job.id).status == "pausing"
     until(lambda: stores.jobs.get(PROJECT, job.id).status == "paused", seconds=5)

@@ -197,12 +197,15 @@ def test_job_that_pauses_goes_on_and_is_cancelled(
     jobs.pause(job)
     _until(lambda: jobs.retrieve(job).status == "paused")
     known = steps()
+    work = service.log.parent / "home" / "jobs" / job
+    kept = [int(found.name.removeprefix("step-")) for found in work.rglob("checkpoints/step-*")]
+    assert max(kept) >= max(known)
     jobs.resume(job)
     _until(lambda: max(steps()) > max(known))
     told = steps()  # once: more may come at any moment
     assert len(set(told)) >= len(told) / 2  # a step may have a loss and an evaluation
     assert jobs.cancel(job).status == "cancelled"
-    _until(lambda: not (service.log.parent / "home" / "jobs" / job).exists())
+    _until(lambda: not work.exists())
 
 
 async def test_many_callers_at_once(service: Service) -> None:

@@ -14,7 +14,9 @@ from vectune.monitor.progress import Progress
 from vectune.records import Role
 
 _TEXTS_A_PART = 256
-"""Encoded, kept and told together; they are of about one length, so that padding stays small."""
+"""Encoded, kept and told together; they are of about one length, so that padding stays small. Parts are as many as need
+be and equal to one text, so that what a kill left over is cut as before: in its last bits a vector depends on the texts
+that it is encoded with, and training that goes on is to see the very vectors that it would have seen."""
 
 
 class CachedEncoder:

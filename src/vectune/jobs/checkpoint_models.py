@@ -32,7 +32,8 @@ def method_of(job: Job) -> str:
 
 
 def has_checkpoint_models(job: Job) -> bool:
-    """Whether the job's method has models to keep in the middle: an adapter is trained in seconds, and has none."""
+    """Whether the job's method has models to keep in the middle. An adapter has none: it is trained in seconds, and
+    each would be a copy of the whole base; what its training goes on from is no model."""
     return method_of(job) in _METHODS
 
 

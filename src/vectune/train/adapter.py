@@ -7,7 +7,9 @@ al., LoRA (2021, arXiv 2106.09685). Nothing of the model is needed but its vecto
 
 from __future__ import annotations
 
+import itertools
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -19,12 +21,14 @@ from torch.nn import functional as F
 from vectune.config.train import TrainConfig
 from vectune.encode.adapted import QueryAdapter
 from vectune.encode.encoder import Vectors
-from vectune.errors import ConfigError, TrainingError
+from vectune.errors import ConfigError, Interrupted, TrainingError
 from vectune.monitor.progress import Progress, Silent
 from vectune.train.adapter_rows import AdapterRows, Positions, mined_negatives
+from vectune.train.checkpoints import Checkpoints, TrainingState
+from vectune.train.interpolate import copy_weights, load_weights
 from vectune.train.loop import Sink, Trained
 from vectune.train.losses.corpus_info_nce import corpus_info_nce
-from vectune.train.optimiser import build_optimiser, learning_rate
+from vectune.train.optimiser import build_optimiser, copy_moments, learning_rate, load_moments
 from vectune.train.recipe import Recipe
 from vectune.train.row_names import listed
 
@@ -32,6 +36,8 @@ EVALUATIONS = 40
 """Times that dev is scored over a whole training: it costs little beside a model's forward passes."""
 _PATIENCE = 3
 """How many times `patience` is stretched: there are that many more evaluations than in training a model."""
+CHECKPOINT_SECONDS = 2.0
+"""Least time between two checkpoints: flushing one to the disk takes as long as many steps."""
 
 # Up to this many rows: epochs and batch size. Steps cost next to nothing, so few rows get many passes; early stop ends
 # what has converged. The batch is no source of negatives here, so few rows can do with small ones and get more steps.
@@ -41,11 +47,15 @@ _LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True)
 class AdapterSurroundings:
-    """What training is connected to: how dev scores an adapter, where numbers go, who watches."""
+    """What training is connected to: how dev scores an adapter, where numbers and checkpoints go, who watches and who
+    may stop it. `clock` gives seconds."""
 
     score_dev: Callable[[QueryAdapter], float] | None = None
     sink: Sink | None = None
+    checkpoints: Checkpoints | None = None
     progress: Progress = field(default_factory=Silent)
+    stop: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
 
 
 def adapter_recipe(config: TrainConfig, num_rows: int) -> Recipe:
@@ -77,6 +87,15 @@ class _Map(nn.Module):
         return QueryAdapter(self.up.detach().numpy().copy(), self.down.detach().numpy().copy())
 
 
+@dataclass
+class _Standing:
+    step: int = 0
+    best_step: int = 0
+    best_score: float | None = None
+    misses: int = 0
+    loss: float = math.nan
+
+
 class AdapterTrainer:
     """Owns the map and the optimiser while training lasts. The same rows, vectors and seed give the same map."""
 
@@ -97,36 +116,42 @@ class AdapterTrainer:
         self._optimiser = build_optimiser(self._map, config)
         self._steps_an_epoch = math.ceil(len(rows.edges) / self.recipe.batch_size)
         self.total_steps = max(round(self.recipe.epochs * self._steps_an_epoch), 1)
+        self._best = self._map.adapter()
+        self._at = _Standing()
+        self._saved = 0.0
 
     def run(self) -> tuple[QueryAdapter, Trained]:
         """Train to the end or until dev has not risen for long; the map that dev liked best, and how it went.
 
-        Without dev it is the last one. Raises TrainingError when the loss is no number.
+        Without dev it is the last one. Goes on from the newest checkpoint, to the same end to the bit. Raises
+        Interrupted after saving when `stop` says so, TrainingError when the loss is no number.
         """
-        best, best_score, best_step, misses, step, loss = self._map.adapter(), -math.inf, 0, 0, 0, math.nan
-        every = max(self.total_steps // EVALUATIONS, 1)
-        for step, batch in zip(range(1, self.total_steps + 1), self._batches(), strict=False):
-            loss = self._step(step, batch)
-            if step % every and step < self.total_steps:
-                continue
-            score = self._score()
-            misses = 0 if score is None or score > best_score else misses + 1
-            self._tell_score(step, score, best=not misses)
-            if not misses:
-                best, best_step, best_score = self._map.adapter(), step, best_score if score is None else score
-            if misses >= _PATIENCE * self._config.patience:
+        self._resume()
+        self._saved = self._around.clock()
+        for batch in self._remaining():
+            if self._finished:
                 break
-        found = best_score if math.isfinite(best_score) else None
-        return best, Trained(step, self.total_steps, best_step, found, loss, step < self.total_steps)
+            self._at.loss = self._step(self._at.step + 1, batch)
+            self._at.step += 1
+            self._judge_when_due()
+            self._save_when_due()
+        at = self._at
+        stopped_early = at.step < self.total_steps
+        return self._best, Trained(at.step, self.total_steps, at.best_step, at.best_score, at.loss, stopped_early)
 
-    def _batches(self) -> Iterator[Positions]:
-        """Positions [B] of the edges of one step after the other, in a new order each epoch."""
-        epoch = 0
-        while True:
+    @property
+    def _finished(self) -> bool:
+        return self._at.step >= self.total_steps or self._at.misses >= _PATIENCE * self._config.patience
+
+    def _remaining(self) -> Iterator[Positions]:
+        """Positions [B] of the edges of one step after the other, from the current one on: each epoch has an order of
+        its own, which seed and epoch alone decide."""
+        begun, done = divmod(self._at.step, self._steps_an_epoch)
+        for epoch in itertools.count(begun):
             order = np.random.default_rng([self._config.seed, epoch]).permutation(len(self._rows.edges))
-            for start in range(0, len(order), self.recipe.batch_size):
+            for number in range(done if epoch == begun else 0, self._steps_an_epoch):
+                start = number * self.recipe.batch_size
                 yield order[start : start + self.recipe.batch_size]
-            epoch += 1
 
     def _step(self, step: int, batch: Positions) -> float:
         rate = learning_rate(step - 1, self.total_steps, self.recipe.learning_rate, self._config.warmup)
@@ -166,18 +191,51 @@ class AdapterTrainer:
             losses.append(corpus_info_nce(cut, ranked, targets, known, temperature=self._config.temperature))
         return torch.stack(losses).mean()
 
-    def _score(self) -> float | None:
-        if self._around.score_dev is None:
-            return None
-        return self._around.score_dev(self._map.adapter())
-
-    def _tell_score(self, step: int, score: float | None, *, best: bool) -> None:
-        if score is None:
+    def _judge_when_due(self) -> None:
+        """Score dev so many times over a training and at the end; keep the map that is the best so far."""
+        at = self._at
+        if at.step % max(self.total_steps // EVALUATIONS, 1) and at.step < self.total_steps:
             return
+        score = None if self._around.score_dev is None else self._around.score_dev(self._map.adapter())
+        better = score is None or score > (-math.inf if at.best_score is None else at.best_score)
+        at.misses = 0 if better else at.misses + 1
+        if better:
+            self._best, at.best_step, at.best_score = self._map.adapter(), at.step, score
+        if score is not None:
+            self._tell_score(score, best=better)
+
+    def _tell_score(self, score: float, *, best: bool) -> None:
         self._around.progress.advance(0, dev=score)
         if self._around.sink:
-            epoch = round(step / self._steps_an_epoch, 4)
-            self._around.sink.write("dev", step=step, epoch=epoch, score=score, best=best)
+            epoch = round(self._at.step / self._steps_an_epoch, 4)
+            self._around.sink.write("dev", step=self._at.step, epoch=epoch, score=score, best=best)
+
+    def _save_when_due(self) -> None:
+        stopping = self._around.stop()
+        if self._around.checkpoints and (stopping or self._finished or self._is_due()):
+            self._around.checkpoints.save(self._state())
+            self._saved = self._around.clock()
+        if stopping:
+            raise Interrupted(f"Stopped at step {self._at.step} of {self.total_steps}.", "")
+
+    def _is_due(self) -> bool:
+        due = self._at.step % self._config.checkpoint_steps == 0
+        return due and self._around.clock() - self._saved >= CHECKPOINT_SECONDS
+
+    def _state(self) -> TrainingState:
+        best = {"up": torch.from_numpy(self._best.up), "down": torch.from_numpy(self._best.down)}
+        return TrainingState(vars(self._at), copy_weights(self._map), copy_moments(self._optimiser), best)
+
+    def _resume(self) -> None:
+        checkpoints = self._around.checkpoints
+        state = checkpoints.go_on(self._around.progress.note) if checkpoints else None
+        if state is None:
+            return
+        load_weights(self._map, state.weights)
+        load_moments(self._optimiser, state.moments)
+        self._best = QueryAdapter(state.best["up"].numpy(), state.best["down"].numpy())
+        self._at = _Standing(**state.counters)
+        self._around.progress.advance(self._at.step)
 
 
 class _Candidates:

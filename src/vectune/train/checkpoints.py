@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ _NEEDED = (_COUNTERS, *(f"{name}.safetensors" for name in _TENSORS))
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that the loop needs to go on as if it had never stopped.
+    """All that training needs to go on as if it had never stopped.
 
     `weights` and `best` by parameter name; `moments` by `NUMBER.KEY` of the optimiser's state; `counters` are plain
     numbers: steps done, best score and so on.
@@ -96,6 +96,14 @@ class Checkpoints:
                 "Start again without --resume, in a new folder.",
             )
         return TrainingState(counters=counters, **parts)
+
+    def go_on(self, note: Callable[[str], None]) -> TrainingState | None:
+        """What `latest` gives; `note` hears of each damaged checkpoint that was passed over for it."""
+        state = self.latest()
+        where = f"after step {state.counters['step']}" if state else "from the first step"
+        for name in self.damaged:
+            note(f"the checkpoint {name} is damaged and passed over; training goes on {where}")
+        return state
 
     def latest_step(self) -> int:
         """Steps done at the newest sound checkpoint; 0 when there is none."""

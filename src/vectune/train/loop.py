@@ -22,7 +22,7 @@ from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import copy_weights, load_weights
 from vectune.train.no_number import BadBatch, no_number
 from vectune.train.objective import build_objective
-from vectune.train.optimiser import build_optimiser, learning_rate, make_tables_sparse
+from vectune.train.optimiser import build_optimiser, copy_moments, learning_rate, load_moments, make_tables_sparse
 from vectune.train.recipe import Recipe
 from vectune.train.row_names import with_texts
 from vectune.train.rows import TrainingRows
@@ -222,33 +222,23 @@ class Trainer:
             raise Interrupted(f"Stopped at step {self._at.step} of {self.total_steps}.", "")
 
     def _state(self) -> TrainingState:
-        moments: dict[str, Tensor] = {}
-        for number, entry in self._optimiser.state_dict()["state"].items():
-            moments |= {f"{number}.{key}": value.to("cpu") for key, value in entry.items()}  # written before they move
         at = self._at
         counters = {
             "step": at.step, "best_step": at.best_step, "best_score": at.best_score,
             "misses": at.misses, "seconds": at.seconds, "loss": at.loss, "total_steps": self.total_steps,
             "halvings": at.halvings, "everything_checkpointed": at.everything_checkpointed,
         }  # fmt: skip
-        return TrainingState(counters, copy_weights(self._encoder.model), moments, self._best)
+        return TrainingState(counters, copy_weights(self._encoder.model), copy_moments(self._optimiser), self._best)
 
     def _resume(self) -> None:
         checkpoints = self._around.checkpoints
-        state = checkpoints.latest() if checkpoints else None
-        for name in checkpoints.damaged if checkpoints else ():
-            goes_on = f"after step {state.counters['step']}" if state else "from the first step"
-            self._around.progress.note(f"the checkpoint {name} is damaged and passed over; training goes on {goes_on}")
+        state = checkpoints.go_on(self._around.progress.note) if checkpoints else None
         if state is None:
             return
         counters = dict(state.counters)
         counters.pop("total_steps")
         load_weights(self._encoder.model, state.weights)
-        content = self._optimiser.state_dict()
-        for name, value in state.moments.items():
-            number, key = name.split(".")
-            content["state"].setdefault(int(number), {})[key] = value
-        self._optimiser.load_state_dict(content)
+        load_moments(self._optimiser, state.moments)
         self._best = dict(state.best)
         self._at = _Standing(**counters)
         self._step.resume(self._at.halvings, self._at.everything_checkpointed)

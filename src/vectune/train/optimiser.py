@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vectune.config.train import TrainConfig
 from vectune.train.row_adam import RowAdamW
@@ -40,6 +41,21 @@ def make_tables_sparse(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Embedding) and only_looks_up(module) and module.weight.device.type == "cpu":
             module.sparse = module.num_embeddings >= _SPARSE_FROM and module.weight.requires_grad
+
+
+def copy_moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimiser keeps of each weight, by `NUMBER.KEY`, on the CPU; to be written before the next step."""
+    state = optimiser.state_dict()["state"]
+    return {f"{number}.{key}": value.to("cpu") for number, entry in state.items() for key, value in entry.items()}
+
+
+def load_moments(optimiser: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    """Put what `copy_moments` gave into an optimiser over the same weights."""
+    content = optimiser.state_dict()
+    for name, value in moments.items():
+        number, key = name.split(".")
+        content["state"].setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict(content)
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:

@@ -23,17 +23,19 @@ from vectune.encode.routes import refuse_routes
 from vectune.encode.sentence_encoder import SentenceEncoder
 from vectune.encode.space import SPACE_FILE, Space, read_space, remote_space, space_of, write_space
 from vectune.encode.vector_cache import VECTORS_FILE, VectorCache
+from vectune.encode.weights_key import weights_key
 from vectune.errors import ConfigError, ModelError
 from vectune.evaluate.general import general_ability, guard_set
-from vectune.monitor.metric_log import MetricLog, rewind
+from vectune.monitor.metric_log import MetricLog, read_metrics, rewind
 from vectune.monitor.progress import Named, Stoppable
 from vectune.records import Role, Splits
 from vectune.train.adapter import AdapterSurroundings, AdapterTrainer
 from vectune.train.adapter_rows import AdapterRows, adapter_rows
+from vectune.train.checkpoints import Checkpoints
 from vectune.train.loop import Trained
 from vectune.train.recipe import Recipe
 from vectune.workflows.dev_score import DevLog, DevScorer, dev_scorer
-from vectune.workflows.fitting import CHECKPOINTS, METRICS, Place
+from vectune.workflows.fitting import CHECKPOINTS, METRICS, Place, identity
 
 DEV_DOCUMENTS = 10_000
 """Documents that dev ranks at least, if there are so many. Judging needs their vectors anyway, and on a small corpus a
@@ -60,6 +62,13 @@ class AdapterBase:
     def max_tokens(self) -> int:
         """Tokens of a text that the model sees."""
         return self.source.max_tokens
+
+    @property
+    def key(self) -> str:
+        """What its vectors come from: two bases of one key give the same, as far as anybody here can tell."""
+        local = self.source if isinstance(self.source, SentenceEncoder) else None
+        weights = f" {local.precision} {weights_key(local.model)}" if local else ""
+        return f"{self.space.fingerprint}{weights}"
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before any cut; see Encoder."""
@@ -124,15 +133,17 @@ def refuse_for_weights(config: TuneConfig) -> None:
 def fit_adapter(base: AdapterBase, splits: Splits, config: TuneConfig, place: Place) -> FittedAdapter:
     """Train an adapter of `base` on train; dev decides when to stop and which share of it is taken.
 
-    A run that is gone on with trains anew, to the same end; the vectors that are kept are not computed again. Raises
-    ConfigError for data without queries and documents, Interrupted when asked to stop.
+    Goes on from the newest checkpoint under `place.folder`, with the vectors that are kept; metrics.jsonl there never
+    holds a step twice. Raises ConfigError for data without queries and documents, Interrupted when asked to stop (once
+    training has begun, a checkpoint is there then).
     """
     rows = adapter_rows(splits.train)
     scorer = dev_scorer(splits, config.evaluate, _wide(config.train))
-    rewind(place.folder / METRICS, -1)
+    checkpoints = Checkpoints(place.folder / CHECKPOINTS, identity(base.key, splits, config.train))
+    rewind(place.folder / METRICS, checkpoints.latest_step())
     with MetricLog(place.folder / METRICS) as log:
         stage = _Stage(base, rows, scorer, DevLog(log, scorer), place)
-        trainer = stage.trainer(config.train)
+        trainer = stage.trainer(config.train, checkpoints)
         stage.baseline()
         stage.stoppable.stage("train", trainer.total_steps)
         adapter, trained = trainer.run()
@@ -154,20 +165,22 @@ class _Stage:
         self._rows = rows
         self._scorer = scorer
         self._log = log
-        named = Named(place.progress, values={"dev": f"dev {log.measure}"}) if scorer else place.progress
-        self.stoppable = Stoppable(named, place.stop)
+        self._stop = place.stop
+        self._watched = Named(place.progress, values={"dev": f"dev {log.measure}"} if scorer else {})
+        self.stoppable = Stoppable(self._watched, place.stop)
 
-    def trainer(self, config: TrainConfig) -> AdapterTrainer:
-        """The trainer on the base's vectors of the train rows."""
+    def trainer(self, config: TrainConfig, checkpoints: Checkpoints) -> AdapterTrainer:
+        """The trainer on the base's vectors of the train rows; it stops at the end of a step, by itself."""
         queries = self._vectors(self._rows.queries, Role.QUERY)
         documents = self._vectors(self._rows.documents, Role.DOCUMENT)
         score = None if self._scorer is None else self._score
-        around = AdapterSurroundings(score, self._log, self.stoppable)
+        around = AdapterSurroundings(score, self._log, checkpoints, self._watched, self._stop)
         return AdapterTrainer(self._rows, queries, documents, config, around)
 
     def baseline(self) -> None:
-        """Log the base's score on dev as step 0."""
-        if self._scorer is not None:
+        """Log the base's score on dev as step 0, unless an interrupted run has logged it."""
+        known = any(entry.get("event") == "dev" for entry in read_metrics(self._log.log.path))
+        if self._scorer is not None and not known:
             self.stoppable.stage("baseline on dev")
             score = self._log.score(self._base.encoder)
             self._log.write("dev", step=0, epoch=0.0, score=score, best=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.fakes.hash_encoder import HashEncoder
 from vectune.encode.cached import CachedEncoder
@@ -25,6 +26,22 @@ class Counting(HashEncoder):
     def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
         self.asked += [(role, text) for text in texts]
         return super().encode([f"ask {text}" if role is Role.QUERY else text for text in texts], role, progress)
+
+
+class Sociable(HashEncoder):
+    """Vectors depend on the company that they are made in, as those of real models do in their last bits; it dies after
+    `calls` calls."""
+
+    def __init__(self, calls: int = 1_000) -> None:
+        super().__init__()
+        self._calls = calls
+
+    def encode(self, texts: Sequence[str], role: Role = Role.DOCUMENT, progress: Progress | None = None) -> Vectors:
+        self._calls -= 1
+        if self._calls < 0:
+            raise KeyboardInterrupt
+        company = HashEncoder().encode([" ".join(texts)])
+        return super().encode(texts, role, progress) + company * np.float32(1e-3)
 
 
 class Steps(Silent):
@@ -67,6 +84,28 @@ def test_parts_are_told_and_of_one_length(tmp_path: Path) -> None:
     lengths = [[len(text) for _, text in plain.asked[start : start + 250]] for start in range(0, 1000, 250)]
     assert all(max(part) - min(part) < 260 for part in lengths)
     assert max(map(len, texts)) in lengths[0]
+
+
+@pytest.mark.parametrize("count", [700, 1000, 1027, 1500])
+@pytest.mark.parametrize("calls", [1, 2])
+def test_killed_work_goes_on_with_the_same_vectors(count: int, calls: int, tmp_path: Path) -> None:
+    """Killed between two parts, again and again, the rest is encoded in the company that it would have had: every
+    vector is the same to the bit, also where some of the texts were there from before."""
+    texts = [f"{'x' * (7 * number % 1000)}{number}" for number in range(count)]
+    asked = [texts[::3], [*texts, *texts[::5]]]
+    whole = CachedEncoder(Sociable(), VectorCache(tmp_path / "whole.sqlite"), "space")
+    expected = [whole.encode(some) for some in asked]
+    found: list[Vectors] = []
+    kills = 0
+    while len(found) < len(asked):
+        try:
+            killed = CachedEncoder(Sociable(calls), VectorCache(tmp_path / "killed.sqlite"), "space")
+            found = [killed.encode(some) for some in asked]
+        except KeyboardInterrupt:
+            kills += 1
+    assert kills
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_another_identity_is_another_space(tmp_path: Path) -> None:

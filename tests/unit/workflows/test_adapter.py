@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from tests.fakes.embeddings_endpoint import KEY, EmbeddingsEndpoint, serving
 from tests.fakes.hash_encoder import HashEncoder
+from tests.fakes.tiny_model import save_tiny_model
 from tests.fakes.word_rows import code_pairs, scored_pairs, write_jsonl
 from vectune.config import EvaluateConfig, TrainConfig, TuneConfig, VerdictConfig
 from vectune.encode.adapted import has_adapter
@@ -23,8 +24,9 @@ from vectune.errors import ConfigError, Interrupted, ModelError
 from vectune.monitor.metric_log import read_metrics
 from vectune.monitor.progress import Progress, Silent
 from vectune.records import Retrieval, Role, Splits
+from vectune.train.checkpoints import Checkpoints, ForeignCheckpoint
 from vectune.workflows.adapter import AdapterBase, FittedAdapter, fit_adapter, open_adapter_base, refuse_for_weights
-from vectune.workflows.fitting import METRICS, Place
+from vectune.workflows.fitting import CHECKPOINTS, METRICS, Place
 from vectune.workflows.prepare import TokenLimit, prepare
 
 TEXTS = ["red1 red2 red3", "cat1 cat2"]
@@ -125,6 +127,80 @@ def test_stopped_run_goes_on_with_the_vectors_it_has(
     np.testing.assert_array_equal(again.adapter.up, whole.adapter.up)
     steps = [event["step"] for event in read_metrics(folder / METRICS) if event["event"] == "train"]
     assert steps == list(range(1, len(steps) + 1))
+
+
+class Stages(Silent):
+    """Remembers the stages and how far each came."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, list[int]] = {}
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self._latest = self.done.setdefault(name, [])
+
+    def advance(self, amount: int = 1, **values: float) -> None:
+        self._latest.append(amount)
+
+
+def _stop_in_training(base: object, splits: Splits, folder: Path, steps: int = 20) -> None:
+    """Begin a run in `folder` and stop it as soon as so many steps are logged."""
+    folder.mkdir()
+    log = folder / METRICS
+    place = Place(folder, Silent(), lambda: log.is_file() and log.read_bytes().count(b'"train"') >= steps)
+    config = _config(base, epochs=20)
+    with pytest.raises(Interrupted, match=f"Stopped at step {steps} of"):
+        fit_adapter(open_adapter_base(config, folder), splits, config, place)
+    assert Checkpoints(folder / CHECKPOINTS).latest_step() == steps
+
+
+def _goes_on_to_the_same_end(base: object, splits: Splits, folder: Path) -> Stages:
+    """Stop a run in its middle, go on, and compare it with one that nobody stopped; the stages of the second part."""
+    whole = _fit(base, splits, folder / "whole", epochs=20)
+    _stop_in_training(base, splits, folder / "halves")
+    stages, config = Stages(), _config(base, epochs=20)
+    place = Place(folder / "halves", stages, lambda: False)
+    again = fit_adapter(open_adapter_base(config, folder / "halves"), splits, config, place)
+    assert (again.trained, again.share) == (whole.trained, whole.share)
+    np.testing.assert_array_equal(again.adapter.up, whole.adapter.up)
+    np.testing.assert_array_equal(again.adapter.down, whole.adapter.down)
+    assert read_metrics(folder / "halves" / METRICS) == read_metrics(folder / "whole" / METRICS)
+    return stages
+
+
+def test_run_that_was_stopped_in_training_goes_on_there(
+    tiny_model_folder: Path, splits: Splits, tmp_path: Path
+) -> None:
+    """Map, share and the whole log are those of a run that nobody stopped; neither the base is scored again, nor are
+    the first steps done again."""
+    stages = _goes_on_to_the_same_end(tiny_model_folder, splits, tmp_path)
+    assert list(stages.done) == ["encode queries", "encode documents", "train", "interpolate"]
+    assert stages.done["train"][:2] == [20, 1]
+
+
+def test_run_on_a_remote_base_goes_on_likewise(splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind an endpoint too: the map goes on where it was, and no text is sent twice."""
+    monkeypatch.setenv("VECTUNE_REMOTE_KEY", KEY)
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path / "cache"))
+    with serving(EmbeddingsEndpoint(dim=64)) as endpoint:
+        monkeypatch.setenv("VECTUNE_REMOTE_URL", endpoint.url)
+        stages = _goes_on_to_the_same_end("openai:small", splits, tmp_path)
+        assert set(endpoint.texts.values()) == {1}
+    assert stages.done["train"][:2] == [20, 1]
+
+
+def test_checkpoint_of_another_base_or_other_settings_is_refused(
+    tiny_model_folder: Path, splits: Splits, tmp_path: Path
+) -> None:
+    """A map that was begun on other vectors, from other data or by other settings is not gone on with."""
+    _stop_in_training(tiny_model_folder, splits, tmp_path / "run")
+    other = Splits(splits.dev, splits.train, splits.test)
+    for base, data, settings in (
+        (save_tiny_model(tmp_path / "other", seed=5), splits, {}),
+        (tiny_model_folder, other, {}),
+        (tiny_model_folder, splits, {"seed": 1}),
+    ):
+        with pytest.raises(ForeignCheckpoint, match="another base, other data or other settings"):
+            _fit(base, data, tmp_path / "run", **{"epochs": 20, **settings})
 
 
 def test_saved_model_has_the_judged_vectors_and_the_bases_space(
