@@ -67,10 +67,10 @@ def kill_and_resume(whole: Undisturbed, folder: Path, draw: random.Random, resum
 
     A run that came to its end before the kill is done again with another moment.
     """
-    for _ in range(_ATTEMPTS):
+    for attempt in range(1, _ATTEMPTS + 1):  # each earlier: the machine may be quicker now than it was
         process = start("tune", *whole.arguments, "--out", folder)
         begun = _wait_for_settings(process, folder)
-        moment = begun + draw.uniform(0, whole.seconds)
+        moment = begun + draw.uniform(0, whole.seconds / attempt)
         while process.poll() is None and time.perf_counter() < moment:
             time.sleep(0.001)
         process.kill()
