@@ -65,16 +65,19 @@ def run_undisturbed(arguments: Sequence[str], folder: Path) -> Undisturbed:
 def kill_and_resume(whole: Undisturbed, folder: Path, draw: random.Random, resume: Run = _in_a_process) -> Survivor:
     """Kill a run like `whole` at a moment drawn between its settings file and its end, and resume it by `resume`.
 
-    A run that came to its end before the kill is done again with another moment.
+    A run that came to its end before the kill is done again with another moment, within the time that it took: the
+    machine may be many times quicker now than it was.
     """
-    for attempt in range(1, _ATTEMPTS + 1):  # each earlier: the machine may be quicker now than it was
+    seconds = whole.seconds
+    for _ in range(_ATTEMPTS):
         process = start("tune", *whole.arguments, "--out", folder)
         begun = _wait_for_settings(process, folder)
-        moment = begun + draw.uniform(0, whole.seconds / attempt)
+        moment = begun + draw.uniform(0, seconds)
         while process.poll() is None and time.perf_counter() < moment:
             time.sleep(0.001)
         process.kill()
         finish(process)
+        seconds = min(seconds, time.perf_counter() - begun)
         if partial_folder(folder).is_dir():
             return _resumed(whole, folder, resume)
         shutil.rmtree(folder)
