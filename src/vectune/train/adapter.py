@@ -26,7 +26,7 @@ from vectune.monitor.progress import Progress, Silent
 from vectune.train.adapter_rows import AdapterRows, Positions, mined_negatives
 from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import copy_weights, load_weights
-from vectune.train.loop import Sink, Trained
+from vectune.train.loop import Sink, Standing, Trained
 from vectune.train.losses.corpus_info_nce import corpus_info_nce
 from vectune.train.optimiser import build_optimiser, copy_moments, learning_rate, load_moments
 from vectune.train.recipe import Recipe
@@ -87,15 +87,6 @@ class _Map(nn.Module):
         return QueryAdapter(self.up.detach().numpy().copy(), self.down.detach().numpy().copy())
 
 
-@dataclass
-class _Standing:
-    step: int = 0
-    best_step: int = 0
-    best_score: float | None = None
-    misses: int = 0
-    loss: float = math.nan
-
-
 class AdapterTrainer:
     """Owns the map and the optimiser while training lasts. The same rows, vectors and seed give the same map."""
 
@@ -117,7 +108,7 @@ class AdapterTrainer:
         self._steps_an_epoch = math.ceil(len(rows.edges) / self.recipe.batch_size)
         self.total_steps = max(round(self.recipe.epochs * self._steps_an_epoch), 1)
         self._best = self._map.adapter()
-        self._at = _Standing()
+        self._at = Standing()
         self._saved = 0.0
 
     def run(self) -> tuple[QueryAdapter, Trained]:
@@ -234,7 +225,7 @@ class AdapterTrainer:
         load_weights(self._map, state.weights)
         load_moments(self._optimiser, state.moments)
         self._best = QueryAdapter(state.best["up"].numpy(), state.best["down"].numpy())
-        self._at = _Standing(**state.counters)
+        self._at = Standing(**state.counters)
         self._around.progress.advance(self._at.step)
 
 

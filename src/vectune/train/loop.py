@@ -67,13 +67,20 @@ class Trained:
 
 
 @dataclass
-class _Standing:
+class Standing:
+    """How far training has come: steps done, the best score on dev and its step, how often none was better since, and
+    the last loss."""
+
     step: int = 0
     best_step: int = 0
     best_score: float | None = None
     misses: int = 0
-    seconds: float = 0.0
     loss: float = math.nan
+
+
+@dataclass
+class _Standing(Standing):
+    seconds: float = 0.0
     halvings: int = 0
     everything_checkpointed: bool = False
 
