@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.fakes.tiny_model import WORDS, save_tiny_model
 from vectune.config.export import ExportFormat
 from vectune.encode.export.folder import needs_calibration, write_export
 from vectune.encode.export.int8 import Calibration
+from vectune.encode.export.layer_inputs import LayerInputs
 from vectune.encode.loading import load_encoder
 from vectune.encode.sentence_encoder import SentenceEncoder
 
@@ -32,7 +34,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, prompted_model: Path) -> 
     for form in forms:
         folders[form] = tmp_path_factory.mktemp("exported") / form
         folders[form].mkdir()
-        calibration = Calibration(_token_ids(encoder), 0.7, 1.0) if needs_calibration(form) else None
+        calibration = Calibration(token_ids(encoder), 0.7, 1.0) if needs_calibration(form) else None
         write_export(encoder, prompted_model, folders[form], form, calibration)
     return folders
 
@@ -48,10 +50,19 @@ def taken_apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 layer.bias[:2] += 30.0  # outputs that are outliers for the layer behind
     folder = tmp_path_factory.mktemp("taken") / "apart"
     folder.mkdir()
-    write_export(encoder, source, folder, "openvino-int8", Calibration(_token_ids(encoder), 0.0, 1e-6))
+    write_export(encoder, source, folder, "openvino-int8", Calibration(token_ids(encoder), 0.0, 1e-6))
     return folder
 
 
-def _token_ids(encoder: SentenceEncoder) -> list[list[int]]:
+def token_ids(encoder: SentenceEncoder) -> list[list[int]]:
+    """CALIBRATION as calibration takes it."""
     tokens = encoder.tokenize(CALIBRATION)
     return [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+
+
+def inputs_of(layer: nn.Linear, inputs: Tensor) -> LayerInputs:
+    """What is known of `inputs` [..., in] that `layer` alone is given."""
+    zero = torch.zeros(inputs.shape[-1])
+    given = LayerInputs({"layer": layer}, zero, zero, torch.zeros(len(zero), len(zero)))
+    given.take(inputs)
+    return given

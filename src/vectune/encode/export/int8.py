@@ -8,7 +8,6 @@ and the layers that int8 would hurt most.
 
 from __future__ import annotations
 
-import ast
 import io
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -19,19 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vectune.encode.export.float_products import float_products_onnx, float_products_openvino
 from vectune.encode.export.manifest import INPUTS
 from vectune.encode.export.openvino_library import load_nncf, load_openvino
 from vectune.errors import DataError
 
 LEAST_TEXTS = 8
-_ROOT = "__module.model."
-"""How OpenVINO calls the place of the model in the traced module."""
 _OFF = -1.0  # NNCF's own smoothing
-_PRODUCTS = ("MatMul", "Gemm")
 _IN_FLOATING_POINT = ["ScaledDotProductAttention", "Gather"]
-_ATTENTION_SCOPE = "scaled_dot_product_attention"
-_SCOPES = "pkg.torch.onnx.name_scopes"
-"""Where torch's exporter leaves what a node comes from."""
 Batch = Mapping[str, NDArray[np.int64]]
 
 
@@ -56,9 +50,7 @@ def quantise_openvino(file: Path, calibration: Calibration, keep: Collection[str
     """Replace the OpenVINO graph in `file` by its int8 version; the linear layers called `keep` stay as they are."""
     openvino = load_openvino()
     model = openvino.Core().read_model(file)
-    names = [operation.get_friendly_name() for operation in model.get_ordered_ops()]
-    scopes = tuple(f"{_ROOT}{name}/" for name in keep)
-    quantised = _quantise(model, calibration, [name for name in names if name.startswith(scopes) and "MatMul" in name])
+    quantised = _quantise(model, calibration, float_products_openvino(model, keep))
     aside = file.with_name(f"int8-{file.name}")
     openvino.save_model(quantised, aside)
     aside.with_suffix(".bin").replace(file.with_suffix(".bin"))
@@ -73,16 +65,8 @@ def quantise_onnx(file: Path, calibration: Calibration, keep: Collection[str] = 
     import onnx
 
     model = onnx.load(file)
-    products = [node for node in model.graph.node if node.op_type in _PRODUCTS]
-    kept = [node.name for node in products if {*keep, _ATTENTION_SCOPE} & set(_scopes(node))]
-    onnx.save(_quantise(model, calibration, kept), file)
+    onnx.save(_quantise(model, calibration, float_products_onnx(model, keep)), file)
     file.with_name(f"{file.name}.data").unlink(missing_ok=True)
-
-
-def _scopes(node: Any) -> list[str]:
-    """The modules that an ONNX node comes from, as the model calls them, outermost first, and the function in them."""
-    told = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
-    return [str(name).removeprefix("model.") for name in ast.literal_eval(told)]
 
 
 def _quantise(model: Any, calibration: Calibration, kept: list[str]) -> Any:

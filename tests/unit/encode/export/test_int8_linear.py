@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tests.unit.encode.conftest import CALIBRATION
+from tests.unit.encode.conftest import CALIBRATION, inputs_of, token_ids
 from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
 from vectune.encode.export.int8_linear import Int8Linear, in_place, int8_layers
-from vectune.encode.export.layer_inputs import LayerInputs, layer_inputs
+from vectune.encode.export.layer_inputs import layer_inputs
 from vectune.encode.export.onnx_graph import write_onnx
 from vectune.encode.export.openvino_graph import write_openvino
 from vectune.encode.export.rounding import MOST
@@ -21,13 +21,6 @@ from vectune.encode.sentence_encoder import SentenceEncoder
 
 _NAME = "0.model.encoder.layer.1.output.dense"
 _GROUP = [f"0.model.encoder.layer.0.attention.self.{part}" for part in ("query", "key", "value")]
-
-
-def _given(layer: nn.Linear, inputs: Tensor) -> LayerInputs:
-    zero = torch.zeros(inputs.shape[-1])
-    given = LayerInputs({"layer": layer}, zero, zero, torch.zeros(len(zero), len(zero)))
-    given.take(inputs)
-    return given
 
 
 def _layers(
@@ -46,7 +39,7 @@ def test_what_a_layer_gives_is_moved_by_rounding_alone(bias: bool, apart: tuple[
     torch.manual_seed(0)
     layer = nn.Linear(40, 8, bias=bias)
     inputs = torch.randn(3, 50, 40)
-    made = int8_layers(_given(layer, inputs), smoothing, apart)["layer"]
+    made = int8_layers(inputs_of(layer, inputs), smoothing, apart)["layer"]
     torch.testing.assert_close(made(inputs), layer(inputs), rtol=0, atol=0.03)
     assert not torch.equal(made(inputs), layer(inputs))
     assert (made.main.weight[:, list(apart)] == 0).all()
@@ -58,7 +51,7 @@ def test_weights_are_rounded_by_moments_only_where_enough_is_known(rows: int, ne
     """From few inputs for each channel, the nearest steps: what suits those inputs alone hurts others."""
     torch.manual_seed(0)
     layer, inputs = nn.Linear(40, 8), torch.randn(rows, 3) @ torch.randn(3, 40) + 0.1 * torch.randn(rows, 40)
-    given = _given(layer, inputs)
+    given = inputs_of(layer, inputs)
     found = int8_layers(given, 0.5)["layer"].weight
     given.moments = None
     assert torch.equal(found, int8_layers(given, 0.5)["layer"].weight) is nearest
@@ -67,7 +60,7 @@ def test_weights_are_rounded_by_moments_only_where_enough_is_known(rows: int, ne
 def test_a_layer_in_int8_can_be_looked_at_as_before() -> None:
     """Some models ask for the type of the weights, or for a bias, and call a layer by the name of its input."""
     layer = nn.Linear(16, 4)
-    made = int8_layers(_given(layer, torch.randn(50, 16)), 0.5)["layer"]
+    made = int8_layers(inputs_of(layer, torch.randn(50, 16)), 0.5)["layer"]
     assert made.weight.dtype == layer.weight.dtype
     assert made.bias is not None
     torch.testing.assert_close(made.bias, layer.bias)
@@ -78,7 +71,7 @@ def test_inputs_are_rounded_only_in_the_simulation() -> None:
     """There all inputs become one of 256 values times the channel's factor; outside, the graph's runtime rounds."""
     torch.manual_seed(0)
     layer, inputs = nn.Linear(16, 4), torch.randn(5000, 16)
-    made = int8_layers(_given(layer, inputs), 0.5)["layer"]
+    made = int8_layers(inputs_of(layer, inputs), 0.5)["layer"]
     assert len(made.inputs(inputs).unique()) > 256
     made.inputs.forget()
     made.inputs.simulated = True
@@ -121,7 +114,7 @@ def test_graphs_have_the_weights_that_were_rounded(tiny_model_folder: Path, tmp_
     with in_place(encoder.model, layers):
         file = tmp_path / (write_openvino if runtime == "openvino" else write_onnx)(encoder, tmp_path)
     quantise = quantise_openvino if runtime == "openvino" else quantise_onnx
-    quantise(file, Calibration(_ids(encoder), 0.5, 1.0))
+    quantise(file, Calibration(token_ids(encoder), 0.5, 1.0))
     found = {values.tobytes() for values in _int8_matrices(runtime, file)}
     for layer in layers.values():
         weight = layer.main.weight
@@ -151,7 +144,7 @@ def test_int8_bears_an_outlier_that_is_apart(tiny_model_folder: Path, tmp_path: 
     with torch.no_grad():
         before.bias[3] = 500.0  # type: ignore[index, operator]
         encoder.model.get_submodule(_NAME).weight[:, 3] = 0.05  # type: ignore[index, operator]
-    ids = _ids(encoder)
+    ids = token_ids(encoder)
     exact = encoder.encode(CALIBRATION)
     errors = []
     for number, channels in enumerate(((), (3,))):
@@ -163,11 +156,6 @@ def test_int8_bears_an_outlier_that_is_apart(tiny_model_folder: Path, tmp_path: 
         quantise(file, Calibration(ids, 0.0, 1.0), [f"{_NAME}.side"] if channels else [])
         errors.append(float(1 - np.einsum("nd,nd->n", exact, _run(runtime, file, ids)).mean()))
     assert errors[1] < errors[0] / 2
-
-
-def _ids(encoder: SentenceEncoder) -> list[list[int]]:
-    tokens = encoder.tokenize(CALIBRATION)
-    return [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
 
 
 def _run(runtime: str, file: Path, ids: list[list[int]]) -> np.ndarray:

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 
-from tests.unit.encode.conftest import CALIBRATION
+from tests.unit.encode.conftest import CALIBRATION, token_ids
 from vectune.encode.export.int8 import Calibration, quantise_onnx, quantise_openvino
 from vectune.encode.export.onnx_graph import ONNX_FILE, write_onnx
 from vectune.encode.export.openvino_graph import OPENVINO_FILE, write_openvino
@@ -32,14 +32,9 @@ def encoder(tiny_model_folder: Path) -> SentenceEncoder:
     return encoder
 
 
-def _ids(encoder: SentenceEncoder) -> list[list[int]]:
-    tokens = encoder.tokenize(CALIBRATION)
-    return [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
-
-
 def test_an_outlier_is_taken_apart_and_its_layer_stays_in_int8(encoder: SentenceEncoder) -> None:
     """Of the layer whose input has one huge channel, that channel is split off; nothing has to be kept for it."""
-    ids = _ids(encoder)
+    ids = token_ids(encoder)
     sensitivity = Sensitivity(encoder, ids, 0.0)
     all_in_int8 = sensitivity.plan(1.0)
     assert (all_in_int8.split, all_in_int8.kept) == ({}, ())
@@ -52,7 +47,7 @@ def test_an_outlier_is_taken_apart_and_its_layer_stays_in_int8(encoder: Sentence
 
 def test_what_splitting_does_not_mend_is_kept(encoder: SentenceEncoder) -> None:
     """With no loss allowed, layers that lose even when split stay in floating point, and none is both."""
-    plan = Sensitivity(encoder, _ids(encoder), 0.0).plan(0.0)
+    plan = Sensitivity(encoder, token_ids(encoder), 0.0).plan(0.0)
     assert plan.kept
     assert set(plan.kept).isdisjoint(plan.split)
     assert plan.predicted == pytest.approx(0.0, abs=1e-12)
@@ -60,7 +55,7 @@ def test_what_splitting_does_not_mend_is_kept(encoder: SentenceEncoder) -> None:
 
 def test_plans_do_not_disturb_each_other(encoder: SentenceEncoder) -> None:
     """Asked in any order, the same plan comes for the same loss; less loss never leaves more in int8."""
-    ids = _ids(encoder)
+    ids = token_ids(encoder)
     sensitivity = Sensitivity(encoder, ids, 0.0)
     limits = [1.0, 1e-4, 1e-6, 0.0]
     plans = [sensitivity.plan(limit) for limit in limits]
@@ -71,7 +66,7 @@ def test_plans_do_not_disturb_each_other(encoder: SentenceEncoder) -> None:
 
 def test_layers_are_those_of_the_plan(encoder: SentenceEncoder) -> None:
     """All that is not kept is put in int8, and what is split has its outliers apart."""
-    sensitivity = Sensitivity(encoder, _ids(encoder), 0.0)
+    sensitivity = Sensitivity(encoder, token_ids(encoder), 0.0)
     limit = sensitivity.plan(1.0).predicted / 4
     plan, layers = sensitivity.plan(limit), sensitivity.layers(limit)
     assert set(layers).isdisjoint(plan.kept)
@@ -82,13 +77,13 @@ def test_layers_are_those_of_the_plan(encoder: SentenceEncoder) -> None:
 def test_vectors_are_as_before_afterwards(encoder: SentenceEncoder) -> None:
     """Hooks and trials are gone: the model is not changed by having been looked at."""
     before = encoder.encode(CALIBRATION)
-    Sensitivity(encoder, _ids(encoder), 0.5).plan(1e-5)
+    Sensitivity(encoder, token_ids(encoder), 0.5).plan(1e-5)
     assert (encoder.encode(CALIBRATION) == before).all()
 
 
 def test_layers_left_out_are_in_floating_point(encoder: SentenceEncoder, tmp_path: Path) -> None:
     """In both graphs the named layer's product has no int8 weights; the others have."""
-    calibration = Calibration(_ids(encoder), 0.5, 1.0)
+    calibration = Calibration(token_ids(encoder), 0.5, 1.0)
     found: dict[str, list[int]] = {"onnx": [], "openvino": []}
     for keep in ([], [_BAD]):
         write_onnx(encoder, tmp_path)
