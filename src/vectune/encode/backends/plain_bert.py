@@ -31,6 +31,10 @@ from vectune.encode.tokens import Indices
 _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _WANTED = {"model_type": "bert", "hidden_act": "gelu", "is_decoder": False, "position_embedding_type": "absolute"}
 """What the config has to say, where it says anything of that."""
+_FROM_SETTINGS = (None, "BertTokenizer", "BertTokenizerFast")
+_AS_THE_FILE_SAYS = ("TokenizersBackend", "PreTrainedTokenizerFast")
+_PROBE = "is all there"
+_LEAST_WEIGHT = 1e-9  # for a text without tokens, which has zeros elsewhere too
 _CPU = torch.device("cpu")
 
 
@@ -46,18 +50,27 @@ class BertShape:
 
 
 def open_plain(folder: Path, name: str) -> GraphEncoder | None:
-    """The model in `folder` on the CPU; None where it is anything but a plain BERT, so that others are to open it."""
+    """The model in `folder` on the CPU; None where it is anything but a plain BERT whose files tell all that is needed,
+    so that others are to open it, or to say what is wrong with it."""
+    try:
+        encoder = _opened(folder, name)
+        if encoder is not None:
+            encoder.encode([_PROBE])
+    except Exception:  # a key, a weight, a damaged file: whoever opens it then says what is wrong
+        return None
+    return encoder
+
+
+def _opened(folder: Path, name: str) -> GraphEncoder | None:
     config = read_json(folder / "config.json")
     pooling = _pooling(folder)
     if pooling is None or not isinstance(config, dict) or not _is_plain(folder, config):
         return None
-    weights = load_file(folder / MODEL_FILE)
-    if "embeddings.word_embeddings.weight" not in weights:
-        return None
     shape = BertShape(
         config["num_hidden_layers"], config["num_attention_heads"], config["layer_norm_eps"], pooling == "mean"
     )
-    return GraphEncoder(folder, _manifest(folder, name, config, pooling), BertSession(weights, shape), name)
+    session = BertSession(load_file(folder / MODEL_FILE), shape)
+    return GraphEncoder(folder, _manifest(folder, name, config, pooling), session, name)
 
 
 def _is_plain(folder: Path, config: Mapping[str, Any]) -> bool:
@@ -72,9 +85,39 @@ def _is_plain(folder: Path, config: Mapping[str, Any]) -> bool:
         and not set(settings.get("modality_config", {})) - {"text"}
         and isinstance(tokenizer, dict)
         and tokenizer.get("truncation_side", "right") == "right"
+        and _is_as_written(read_json(folder / TOKENIZER_FILE), tokenizer)
         and all((folder / file).is_file() for file in (MODEL_FILE, TOKENIZER_FILE))
         and not custom_code(folder)
     )
+
+
+def _is_as_written(written: Any, settings: Mapping[str, Any]) -> bool:
+    """Whether transformers reads texts as the tokenizer's file `written` says: BERT's own class is made from the
+    vocabulary and `settings`, whatever else stands in the file."""
+    kind = settings.get("tokenizer_class")
+    if kind in _AS_THE_FILE_SAYS:
+        return True
+    if kind not in _FROM_SETTINGS or not isinstance(written, dict):
+        return False
+    normalizer = {
+        "type": "BertNormalizer", "clean_text": True, "lowercase": settings.get("do_lower_case", True),
+        "handle_chinese_chars": settings.get("tokenize_chinese_chars", True),
+        "strip_accents": settings.get("strip_accents"),
+    }  # fmt: skip
+    around = [settings.get("cls_token", "[CLS]"), settings.get("sep_token", "[SEP]")]
+    return (
+        written["normalizer"] == normalizer
+        and written["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+        and _put_around(written["post_processor"]) == around
+    )
+
+
+def _put_around(processor: Mapping[str, Any]) -> list[str]:
+    """The special tokens before and after a text."""
+    if processor["type"] == "BertProcessing":
+        return [processor["cls"][0], processor["sep"][0]]
+    before, _, after = (next(iter(part.items())) for part in processor["single"])
+    return [one["id"] for kind, one in (before, after) if kind == "SpecialToken"]
 
 
 def _pooling(folder: Path) -> str | None:
@@ -128,7 +171,9 @@ class BertSession:
             hidden = self._layer(layer, hidden, mask[:, None, None, :].bool())
         hidden = hidden.float()
         weights = mask[:, :, None].float()
-        pooled = (hidden * weights).sum(1) / weights.sum(1) if self._shape.mean else hidden[:, 0]
+        pooled = (
+            (hidden * weights).sum(1) / weights.sum(1).clamp_min(_LEAST_WEIGHT) if self._shape.mean else hidden[:, 0]
+        )
         return F.normalize(pooled, dim=-1)
 
     def _layers(self) -> Iterator[str]:

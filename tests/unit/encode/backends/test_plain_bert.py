@@ -100,6 +100,76 @@ def test_other_modules_and_files_are_left_to_others(copy: Path) -> None:
     assert open_plain(copy / "1_Pooling", "none") is None
 
 
+@pytest.mark.parametrize(
+    "key", ["layer_norm_eps", "num_attention_heads", "num_hidden_layers", "hidden_size", "max_position_embeddings"]
+)
+def test_a_config_that_leaves_something_out_is_left_to_others(copy: Path, key: str) -> None:
+    """transformers has a value of its own for it, which is not known here."""
+    _change(copy / "config.json", lambda content: content.pop(key))
+    assert open_plain(copy, "tiny") is None
+
+
+@pytest.mark.parametrize(
+    "missing", ["embeddings.token_type_embeddings.weight", "encoder.layer.1.output.LayerNorm.bias"]
+)
+def test_weights_of_other_names_are_left_to_others(copy: Path, missing: str) -> None:
+    """As older ones have, which transformers renames."""
+    from safetensors.torch import load_file, save_file
+
+    file = copy / "model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(file).items() if name != missing}, file)
+    assert open_plain(copy, "tiny") is None
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_damaged_files_are_left_to_others(copy: Path, file: str) -> None:
+    """Who opens the model says what is wrong with it."""
+    content = (copy / file).read_bytes()
+    (copy / file).write_bytes(content[: len(content) // 2])
+    assert open_plain(copy, "tiny") is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"do_lower_case": False}, {"strip_accents": False}, {"tokenize_chinese_chars": False}, {"cls_token": "[X]"},
+        {"tokenizer_class": "RobertaTokenizer"}, {"do_lower_case": True}, {"tokenizer_class": None},
+    ],
+)  # fmt: skip
+@pytest.mark.model
+def test_settings_of_the_tokenizer_and_its_file_must_agree(settings: dict[str, Any], tmp_path: Path) -> None:
+    """transformers makes BERT's tokenizer from the settings: where those say otherwise than the file, which is read
+    here, the model is left to others."""
+    folder = packaged_folder()
+    assert folder is not None
+    copy = shutil.copytree(folder, tmp_path / "model")
+    _change(copy / "tokenizer_config.json", lambda content: content.update(settings))
+    agrees = settings in ({}, {"do_lower_case": True}, {"tokenizer_class": None})
+    assert (open_plain(copy, "packaged") is not None) == agrees
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("part", ["post_processor", "normalizer", "pre_tokenizer"])
+def test_a_tokenizers_file_without_a_part_is_left_to_others(part: str, tmp_path: Path) -> None:
+    """transformers puts BERT's own there."""
+    folder = packaged_folder()
+    assert folder is not None
+    copy = shutil.copytree(folder, tmp_path / "model")
+    _change(copy / "tokenizer.json", lambda content: content.update({part: None}))
+    assert open_plain(copy, "packaged") is None
+
+
+def test_a_text_without_tokens_has_zeros(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Where a tokenizer adds no special ones; sentence-transformers gives the same."""
+    copy = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    _change(copy / "tokenizer.json", lambda content: content.update(post_processor=None))
+    found = open_plain(copy, "tiny")
+    assert found is not None
+    vectors = found.encode([" ", WORDS[0]])
+    assert (vectors[0] == 0).all()
+    assert (vectors[1] @ load_encoder(str(copy)).encode([WORDS[0]])[0]) > 0.9999
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_weights_saved_in_two_bytes(copy: Path, dtype: torch.dtype) -> None:
     """They are held in four."""
