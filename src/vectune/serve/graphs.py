@@ -28,8 +28,8 @@ class MakeGraph(Protocol):
 
 
 class GraphMaker:
-    """Owns a thread that has `make` make each graph that is wanted, once: what fails is logged, and not tried again,
-    since the model is served without."""
+    """Owns a thread that has `make` make each graph that is wanted: what fails is logged, and not tried again, since
+    the model is served without. One that was made is made anew when it is wanted once more: it was cleared away."""
 
     def __init__(self, make: MakeGraph) -> None:
         self._make = make
@@ -63,6 +63,8 @@ class GraphMaker:
             try:
                 self._make(name, runtime)
                 made(name)
+                with self._lock:
+                    self._asked.discard(name)  # after it was loaded anew: a graph that isn't found is not made for ever
                 _LOG.info("%s is served with its %s graph from now on", name, runtime)
             except Interrupted:
                 return

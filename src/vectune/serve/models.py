@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -82,7 +82,8 @@ class ModelCache:
 
     def renew(self, name: str) -> None:
         """Load the model anew and put it in the place of the one in memory, if there is one: who works with that goes
-        on with it, who asks from now on gets the new one. Raises what `load` raises; the old one stays then.
+        on with it, who asks from now on gets the new one. Raises what `load` raises; the old one stays then, where
+        there was room for both.
         """
         with self._lock:
             old = self._models.get(name)
@@ -90,15 +91,30 @@ class ModelCache:
             return
         new: Future[ServedModel] = Future()
         try:
-            self._take_room(new, self._weigh(name))
-            new.set_result(self._load(name))
-        finally:
+            gone = self._take_room(new, self._weigh(name))
             with self._lock:
-                replaced = new.done() and self._models.get(name) is old
-                self._free(old if replaced else new)
-                if replaced:
-                    self._models[name] = new
-        if replaced:
+                if old in gone and name not in self._models:
+                    self._models[name] = new  # there was no room for both: who asks meanwhile waits for this one
+            model = self._load(name)
+        except BaseException as error:
+            with self._lock:
+                self._free(new)
+                if self._models.get(name) is new:
+                    del self._models[name]
+            new.set_exception(error)
+            raise
+        new.set_result(model)
+        self._put_in_place(name, new, old)
+
+    def _put_in_place(self, name: str, new: Future[ServedModel], old: Future[ServedModel]) -> None:
+        with self._lock:
+            current = self._models.get(name)
+            if current is old:
+                self._models[name] = new
+            if current is not new:
+                self._free(old if current is old else new)
+            self._changed.notify_all()  # it may be let go from now on
+        if current is old:
             self._tell(old)
 
     def forget(self, name: str) -> None:
@@ -183,8 +199,9 @@ class ModelCache:
         if not known:
             self._take_room(future, self._weigh(name), wait=False)
 
-    def _take_room(self, future: Future[ServedModel], size: int, *, wait: bool = True) -> None:
-        """Let others go, the one unused longest first, until `size` fits beside the rest, or nothing is left to go."""
+    def _take_room(self, future: Future[ServedModel], size: int, *, wait: bool = True) -> Sequence[Future[ServedModel]]:
+        """Let others go, the one unused longest first, until `size` fits beside the rest, or nothing is left to go;
+        who went."""
         gone: list[Future[ServedModel]] = []
         with self._lock:
             self._bytes.pop(future, None)
@@ -200,6 +217,7 @@ class ModelCache:
             self._bytes[future] = size
         for one in gone:
             self._tell(one)
+        return gone
 
     def _free(self, future: Future[ServedModel]) -> None:
         self._bytes.pop(future, None)

@@ -81,6 +81,27 @@ def test_each_graph_is_made_once_and_told() -> None:
     assert make.asked == [("a", "openvino"), ("b", "openvino")]
 
 
+def test_a_graph_that_was_cleared_away_is_made_again() -> None:
+    """Long unused, it is gone from the cache; the model that is loaded once more is not left with torch for good."""
+    make, first, second = Made(), Heard("b"), Heard("c")
+
+    def made(name: str) -> None:
+        maker.want(name, "openvino")  # not found though it was just made
+        first(name)
+        second(name)
+
+    maker = GraphMaker(make)
+    maker.start(made)
+    maker.want("a", "openvino")
+    maker.want("b", "openvino")
+    assert first.all.wait(PATIENCE)
+    maker.want("a", "openvino")
+    maker.want("c", "openvino")
+    assert second.all.wait(PATIENCE)
+    maker.close()
+    assert [name for name, _ in make.asked] == ["a", "b", "a", "c"]
+
+
 @pytest.mark.parametrize(("name", "said"), [("broken", "It can't be traced. Leave it."), ("faulty", "faulty stays")])
 def test_failure_is_said_once_and_the_next_is_made(caplog: pytest.LogCaptureFixture, name: str, said: str) -> None:
     """The model stays with torch: it is not tried again, however often it is loaded."""

@@ -355,7 +355,7 @@ def test_a_model_that_can_not_be_renewed_stays() -> None:
 
 
 def test_where_both_do_not_fit_the_old_one_goes_first() -> None:
-    """The room holds one: it is kept to, and the next caller has the model loaded."""
+    """The room holds one: it is kept to, and the next caller has the renewed model."""
     loader = Loader()
     cache = _cache(loader, most=10)
     old = cache.get("a")
@@ -363,3 +363,36 @@ def test_where_both_do_not_fit_the_old_one_goes_first() -> None:
     assert cache.bytes <= 10
     assert cache.get("a") is not old
     assert cache.bytes == 10
+    assert loader.loaded == ["a", "a"]
+
+
+def test_where_both_do_not_fit_callers_wait_for_the_one_load() -> None:
+    """Nobody has the model loaded once more while it is on its way."""
+    loader = Loader()
+    cache = _cache(loader, most=10)
+    old = cache.get("a")
+    loader.gates["a"] = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        renewed = pool.submit(cache.renew, "a")
+        while len(loader.loaded) < 2:
+            time.sleep(0.001)
+        asked = pool.submit(cache.get, "a")
+        assert (cache.names, cache.held("a")) == (("a",), None)
+        loader.gates["a"].set()
+        renewed.result(GATE_SECONDS)
+        assert asked.result(GATE_SECONDS) is not old
+    assert loader.loaded == ["a", "a"]
+    assert cache.held("a") is asked.result()
+    assert (cache.names, cache.bytes) == (("a",), 10)
+
+
+def test_where_both_do_not_fit_a_failure_leaves_no_trace() -> None:
+    """The old one is gone, no room is lost, and the next caller tries again."""
+    names = iter(["a", "broken", "a"])
+    loader = Loader()
+    cache = ModelCache(lambda name: loader(next(names)), 10, lambda name: 10)
+    old = cache.get("a")
+    with pytest.raises(ModelError):
+        cache.renew("a")
+    assert (cache.names, cache.bytes) == ((), 0)
+    assert cache.get("a") is not old
