@@ -66,13 +66,15 @@ class Service:
             self.process.stdout.close()
 
 
-def start_service(folder: Path, model: Path, *arguments: str, log: str = "serve.log") -> Service:
-    """Start a server whose home is `folder`/home and whose every base is `model`; its log grows in `folder`."""
+def start_service(folder: Path, model: Path | None, *arguments: str, log: str = "serve.log") -> Service:
+    """Start a server whose home is `folder`/home and whose every base is `model`, by torch; without one, and without
+    `arguments` that say otherwise, it has the model and the backend that people have. Its log grows in `folder`."""
     path = folder / log
-    command = [str(COMMAND), "serve", "--port", "0", "--home", str(folder / "home"), "--default-model", str(model)]
+    command = [str(COMMAND), "serve", "--port", "0", "--home", str(folder / "home")]
+    chosen = [] if model is None else ["--default-model", str(model), "--backend", "torch"]
     with path.open("a", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            [*command, "--backend", "torch", *QUICK, *arguments],
+            [*command, *chosen, *QUICK, *arguments],
             stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     assert process.stdout is not None
@@ -82,7 +84,7 @@ def start_service(folder: Path, model: Path, *arguments: str, log: str = "serve.
 
 
 @contextmanager
-def serving(folder: Path, model: Path, *arguments: str, log: str = "serve.log") -> Iterator[Service]:
+def serving(folder: Path, model: Path | None, *arguments: str, log: str = "serve.log") -> Iterator[Service]:
     """The same, ended with the block."""
     service = start_service(folder, model, *arguments, log=log)
     try:

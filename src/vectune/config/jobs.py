@@ -30,7 +30,8 @@ class JobsConfig(Config):
     """Seconds that a worker has to come to the end of a step when its job is paused; after that it is ended, and the
     job keeps its last checkpoint."""
     checkpoint_steps: int = Field(25, ge=1)
-    """Steps between two checkpoints: what is lost at most when a worker dies."""
+    """Steps between two checkpoints: what is lost at most when a worker dies. Those of a job with `method = "adapter"`
+    are at least two seconds apart, whatever this says."""
     most_crashes: int = Field(5, ge=1)
     """Workers that may die over a job, one after another and without getting any further, until the job fails. It
     does not before two minutes without anything new, however fast they die: then something else may be ending them."""

@@ -94,7 +94,8 @@ class TrainConfig(Config):
     ability, on everyday texts kept for this, falls no further than the verdict allows. `1` keeps the tuned weights as
     they are."""
     checkpoint_steps: int = Field(100, ge=1)
-    """Steps between two checkpoints from which `--resume` goes on."""
+    """Steps between two checkpoints from which `--resume` goes on; those of `method = "adapter"` are at least two
+    seconds apart, whatever this says."""
     keep_large_blocks: bool = True
     """Tell glibc to keep freed blocks instead of returning them to the kernel (Linux with glibc only)."""
     threads: int | None = Field(None, ge=1)

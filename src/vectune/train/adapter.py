@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,8 @@ from vectune.encode.adapted import QueryAdapter
 from vectune.encode.encoder import Vectors
 from vectune.errors import ConfigError, Interrupted, TrainingError
 from vectune.monitor.progress import Progress, Silent
-from vectune.train.adapter_rows import AdapterRows, Positions, mined_negatives
+from vectune.train.adapter_candidates import Candidates
+from vectune.train.adapter_rows import AdapterRows, Positions
 from vectune.train.checkpoints import Checkpoints, TrainingState
 from vectune.train.interpolate import copy_weights, load_weights
 from vectune.train.loop import Sink, Standing, Trained
@@ -102,7 +103,7 @@ class AdapterTrainer:
         self._queries = torch.from_numpy(np.ascontiguousarray(queries))
         whole = torch.from_numpy(np.ascontiguousarray(documents))
         self._documents = {size: F.normalize(whole[:, :size], dim=1) for size in config.dims or (dim,)}
-        self._candidates = _Candidates(rows, queries, documents, config)
+        self._candidates = Candidates(rows, queries, documents, config)
         self._map = _Map(dim, min(config.adapter_rank, dim), config.seed)
         self._optimiser = build_optimiser(self._map, config)
         self._steps_an_epoch = math.ceil(len(rows.edges) / self.recipe.batch_size)
@@ -227,40 +228,3 @@ class AdapterTrainer:
         self._best = QueryAdapter(state.best["up"].numpy(), state.best["down"].numpy())
         self._at = Standing(**state.counters)
         self._around.progress.advance(self._at.step)
-
-
-class _Candidates:
-    """Which documents a step ranks: all, or where that is too many, the batch's positives, mined ones and others."""
-
-    def __init__(self, rows: AdapterRows, queries: Vectors, documents: Vectors, config: TrainConfig) -> None:
-        self._rows = rows
-        self._most = config.adapter_candidates
-        self._seed = config.seed
-        self._all = len(documents) <= self._most
-        self._mined: Sequence[Positions] = () if self._all else mined_negatives(rows, queries, documents)
-        self._column = np.arange(len(documents)) if self._all else np.full(len(documents), -1, dtype=np.int64)
-
-    def of(self, edges: Positions, step: int) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Documents [C] (None: all), the column of each edge's positive [B], known positives bool [B, C]."""
-        chosen = None if self._all else self._choose(edges, step)
-        if chosen is not None:
-            self._column[chosen] = np.arange(len(chosen))
-        count = len(self._column) if chosen is None else len(chosen)
-        known = np.zeros((len(edges), count), dtype=bool)
-        for row, query in enumerate(edges[:, 0]):
-            columns = self._column[self._rows.known[query]]
-            known[row, columns[columns >= 0]] = True
-        targets = torch.from_numpy(self._column[edges[:, 1]])
-        if chosen is None:
-            return None, targets, torch.from_numpy(known)
-        self._column[chosen] = -1
-        return torch.from_numpy(chosen), targets, torch.from_numpy(known)
-
-    def _choose(self, edges: Positions, step: int) -> Positions:
-        draw = np.random.default_rng([self._seed, 1, step])
-        positives = np.unique(edges[:, 1])
-        hard = np.unique(np.concatenate([self._mined[query] for query in edges[:, 0]]))
-        room = max(self._most - len(positives), 0)
-        hard = draw.permutation(np.setdiff1d(hard, positives))[:room]
-        others = draw.choice(len(self._column), size=min(room - len(hard), len(self._column)), replace=False)
-        return np.unique(np.concatenate([positives, hard, others]))

@@ -6,7 +6,7 @@ new tensor: what has been collected is copied once for each micro-batch that fol
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,7 +60,7 @@ class RowGradients:
     @contextmanager
     def collected(self) -> Iterator[None]:
         """Within the block, lookups with a graph leave their gradients here; at its end they are in `grad`."""
-        handles = [module.register_forward_hook(_looked_up(pieces)) for module, pieces in self._tables]
+        handles = [one.register_forward_hook(_looked_up(pieces), with_kwargs=True) for one, pieces in self._tables]
         try:
             yield
             self.settle()
@@ -83,10 +83,11 @@ class RowGradients:
 
 
 def _looked_up(pieces: list[Piece]) -> Any:
-    def hook(module: nn.Embedding, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def hook(module: nn.Embedding, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
             return output
-        found: Tensor = _Lookup.apply(module.weight, inputs[0], pieces)  # type: ignore[no-untyped-call]
+        ids = inputs[0] if inputs else named["input"]
+        found: Tensor = _Lookup.apply(module.weight, ids, pieces)  # type: ignore[no-untyped-call]
         return found
 
     return hook

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vectune.config import ExportConfig
 from vectune.config.export import ExportFormat
@@ -94,6 +95,9 @@ def write_certified(subject: Subject, folder: Path, config: ExportConfig, measur
             "made anew with more in floating point"
         )
         subject.be_truer()
+    cosine = _int8_loss(manifest, parity, config.int8_loss)
+    if cosine and not cosine["kept"]:
+        progress.note(f"int8 cost {cosine['measured']:.6f} of cosine on dev, more than int8_loss = {config.int8_loss}")
     content = {
         **parity.as_json(),
         "of": _size(measuring.splits.dev),
@@ -105,10 +109,21 @@ def write_certified(subject: Subject, folder: Path, config: ExportConfig, measur
         "revision": manifest.revision,
         "precision": _precision(exported),
         "versions": library_versions(),
+        **({"int8_loss": cosine} if cosine else {}),
     }
     write_text(folder / PARITY_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     write_manifest(replace(manifest, certified=True), folder)
     return parity
+
+
+def _int8_loss(manifest: Manifest, parity: Parity, allowed: float) -> dict[str, Any] | None:
+    """What int8 was allowed to cost of cosine, what its plan foretold on texts of train, and what dev says, of which
+    every text was compared already; None for other formats."""
+    if manifest.calibration is None or parity.cosine_mean is None:
+        return None
+    measured = max(1 - parity.cosine_mean, 0.0)  # rounding may put a cosine over 1
+    predicted = manifest.calibration["predicted_loss"]
+    return {"allowed": allowed, "predicted": predicted, "measured": measured, "kept": measured <= allowed}
 
 
 def _size(dev: Dataset) -> dict[str, int]:

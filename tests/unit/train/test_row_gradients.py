@@ -40,6 +40,20 @@ def test_the_sum_is_that_of_autograd(padding: int | None) -> None:
     assert set(gradient.indices()[0].tolist()) == seen
 
 
+def test_ids_by_keyword_are_looked_up_as_others_are() -> None:
+    """A model may call its table as `table(input=ids)`: vectors and gradient are those of `table(ids)`."""
+    plain, collected = _table(sparse=False), _table(sparse=True)
+    plain(IDS[0]).square().sum().backward()
+    with RowGradients(collected).collected():
+        found = collected(input=IDS[0])
+        assert torch.equal(found, plain(IDS[0]))
+        found.square().sum().backward()
+        assert collected.weight.grad is None  # until the step ends
+    assert collected.weight.grad is not None
+    assert plain.weight.grad is not None
+    torch.testing.assert_close(collected.weight.grad.to_dense(), plain.weight.grad)
+
+
 def test_what_was_settled_is_added_to() -> None:
     """Backward passes one after the other add up, whether or not they were settled in between."""
     once, twice = _table(sparse=True), _table(sparse=True)

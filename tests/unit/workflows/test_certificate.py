@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,15 +51,16 @@ class Damaged(Subject):
         super().write(folder, form)
         self.written.append(self._calibration.most_loss if self._calibration else 0.0)
         self._predicted = self.written[-1] / 2  # as the plan of an int8 export would say
+        told = {"predicted_loss": self._predicted} if self._calibration else None
         if len(self.written) > self.bad:
-            return read_manifest(folder)
+            return replace(read_manifest(folder), calibration=told)
         for entry in sorted(folder.rglob("*"), reverse=True):
             entry.rmdir() if entry.is_dir() else entry.unlink()
         poor = load_encoder(str(self._source_folder), precision="fp32")
         with torch.no_grad():
             words = poor.model.get_submodule("0.model.embeddings.word_embeddings").weight
             words.copy_(words.mean(0) + words * 1e-3)  # type: ignore[operator, union-attr, arg-type]
-        return write_export(poor, self._source_folder, folder, form)
+        return replace(write_export(poor, self._source_folder, folder, form), calibration=told)
 
 
 @pytest.fixture
@@ -85,13 +87,32 @@ def test_int8_is_made_truer_until_it_has_lost_little_enough(
     progress.notes.clear()
     parity = write_certified(subject, folder, config, Measuring(splits, named, progress))
     assert subject.written == [0.01 / 8**n for n in range(attempts)]
-    assert len(progress.notes) == attempts - 1
-    assert all("ndcg@10" in note for note in progress.notes)
+    assert len([note for note in progress.notes if "ndcg@10" in note]) == attempts - 1
     assert (parity.loss > 0.005) == (bad == 9)
     told = json.loads((folder / PARITY_FILE).read_text())
     assert told["attempts"] == attempts
     assert told["dims"][str(encoder.dim)]["loss"] == parity.loss
     assert read_manifest(folder).certified
+
+
+@pytest.mark.parametrize(("bad", "kept"), [(0, True), (9, False)])
+def test_the_certificate_says_whether_the_loss_of_cosine_was_kept(
+    place: tuple[ExportConfig, SentenceEncoder, Path], bad: int, kept: bool
+) -> None:
+    """What was allowed, foretold by the plan, and found on dev stand side by side; a note says that it was more."""
+    config, encoder, folder = place
+    progress = Notes()
+    named, splits = export_splits(config, encoder, encoder.max_tokens, progress)
+    subject = Damaged(encoder, Path(config.model), _CALIBRATION, bad)
+    progress.notes.clear()
+    parity = write_certified(subject, folder, config, Measuring(splits, named, progress))
+    assert parity.cosine_mean is not None
+    told = json.loads((folder / PARITY_FILE).read_text())["int8_loss"]
+    assert told == {
+        "allowed": config.int8_loss, "predicted": subject.written[-1] / 2,
+        "measured": max(1 - parity.cosine_mean, 0.0), "kept": kept,
+    }  # fmt: skip
+    assert len([note for note in progress.notes if "of cosine on dev" in note]) == (not kept)
 
 
 def test_what_can_not_be_truer_is_made_once(place: tuple[ExportConfig, SentenceEncoder, Path]) -> None:
@@ -102,6 +123,7 @@ def test_what_can_not_be_truer_is_made_once(place: tuple[ExportConfig, SentenceE
     parity = write_certified(subject, folder, config, Measuring(splits, named, Silent()))
     assert subject.written == [0.0]
     assert parity.loss > 0.005
+    assert "int8_loss" not in json.loads((folder / PARITY_FILE).read_text())
 
 
 def test_the_certificate_says_what_dev_it_was_cut_from(place: tuple[ExportConfig, SentenceEncoder, Path]) -> None:
