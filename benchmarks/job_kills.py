@@ -1,10 +1,10 @@
 """Jobs of a live service under `kill -9`: `python benchmarks/job_kills.py [--kills N] [--quick] [--json]`.
 
-`vectune serve` runs one job after another on a small random model. Its worker, the server and both are killed in turn,
-half of the times at drawn moments and half aimed at each stage of a job's life in turn, and a server is
-started where there is none left, until `--kills` kills were made. Then every job must
-have succeeded, its events be numbered without a gap or a double, every file have the bytes it had, every model embed as
-before, and no worker be left over. `--quick` makes six kills and writes no section.
+`vectune serve` runs one job after another on a small random model, by each method in turn. Its worker, the server and
+both are killed in turn, half of the times at drawn moments and half aimed at each stage of a job's life in turn, and a
+server is started where there is none left, until `--kills` kills were made. Then every job must have succeeded, its
+events be numbered without a gap or a double, every file have the bytes it had, every model embed as before, and no
+worker be left over. `--quick` makes six kills and writes no section.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ sys.path.insert(0, str(ROOT))
 os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 from tests.fakes.tiny_model import save_tiny_model
-from tests.functional.job_killing import VICTIMS, Ordeal, Survival, survive
+from tests.functional.job_killing import METHODS, VICTIMS, Ordeal, Survival, survive
 from tests.functional.job_stages import STAGES
 
 KILLS, QUICK_KILLS = 50, 6
-HYPERPARAMETERS = {"n_epochs": 20, "patience": 1000}
 
 
 def table(found: Survival) -> str:
@@ -57,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["VECTUNE_CACHE"] = str(folder / "cache")
-        ordeal = Ordeal(folder, save_tiny_model(folder / "model"), HYPERPARAMETERS)
+        ordeal = Ordeal(folder, save_tiny_model(folder / "model"), list(METHODS.values()))
         found = survive(kills, random.Random(given.seed), ordeal)
     print(table(found))
     print(sentence(found))

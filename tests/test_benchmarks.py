@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.functional.killing import Survivor
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 _IMPORT_ALL = """
 import importlib, json, sys
@@ -56,15 +58,20 @@ def test_make_hands_arguments_on_to_every_script(target: str) -> None:
     assert all("--json" in line for line in scripts)
 
 
-@pytest.fixture(scope="module")
-def page() -> ModuleType:
-    """benchmarks/page.py; the folder is no package."""
-    spec = importlib.util.spec_from_file_location("benchmarks_page", FOLDER / "page.py")
+def _module(name: str) -> ModuleType:
+    """A file of benchmarks/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def page() -> ModuleType:
+    """benchmarks/page.py."""
+    return _module("page")
 
 
 def test_a_missing_section_is_made_after_that_of_the_same_name(page: ModuleType) -> None:
@@ -108,3 +115,22 @@ def test_a_partial_run_leaves_the_page_as_it_is(page: ModuleType, tmp_path: Path
     page.write_section("x", "2", file, peak=lambda: 1.0)
     assert "\n1\n" in file.read_text()
     assert "\n2\n" in file.read_text()
+
+
+def test_kills_are_counted_by_method() -> None:
+    """A row a method: all kills, those after a step and after a checkpoint, those that were resumed and ended the same;
+    sums stand where they stood before there were methods."""
+    table = _module("kill_table")
+    found = {
+        "full": [Survivor(9, True, 8, True, True, ""), Survivor(0, False, 0, True, True, "")],
+        "adapter": [Survivor(5, False, 0, True, False, ""), Survivor(40, False, 30, False, False, "no")],
+    }
+    lines = table.as_markdown(found).splitlines()
+    assert lines[2:] == [
+        "| full | 2 | 1 | 1 | 1 | 2 | 2 |", "| adapter | 2 | 2 | 1 | 0 | 1 | 0 |", "",
+        "4 kills, 3 resumed, 2 identical.",
+    ]  # fmt: skip
+    told = table.as_json(found)
+    assert {key: told[key] for key in ("kills", "resumed", "identical")} == {"kills": 4, "resumed": 3, "identical": 2}
+    assert told["methods"]["adapter"]["from_checkpoint"] == 1
+    assert lines[0].count("|") == lines[2].count("|")

@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,6 +26,13 @@ VICTIMS = ("worker", "server", "both")
 MODEL = "text-embedding-3-small"
 ROWS = 120
 TEXTS = ["red1 cat2", "red3"]
+METHODS: Mapping[str, Mapping[str, object]] = {
+    "full": {"n_epochs": 20, "patience": 1000},
+    "adapter": {"method": "adapter", "n_epochs": 1000, "patience": 100_000},
+    "lora": {"method": "lora", "n_epochs": 20, "patience": 1000},
+    "static": {"method": "static", "n_epochs": 40, "patience": 1000},
+}
+"""What a job of each method is given so that it trains for seconds, and an adapter, too, writes checkpoints."""
 _SETTINGS = {"lease_seconds": "2", "checkpoint_steps": "5"}
 _OVER = ("succeeded", "failed", "cancelled")
 _ONCE = ("Files validated", "Fine-tuning job started", f"Read {ROWS} rows", "Split: ", "Verdict: ", "The job has succ")
@@ -53,9 +60,10 @@ class Survival:
 
 
 class Ordeal:
-    """A home folder, a server on it, and jobs one after another; knows what every file and model must still be."""
+    """A home folder, a server on it, and jobs one after another, each with the next of `hyperparameters`, which go
+    round; knows what every file and model must still be."""
 
-    def __init__(self, folder: Path, model: Path, hyperparameters: dict[str, object]) -> None:
+    def __init__(self, folder: Path, model: Path, hyperparameters: Sequence[Mapping[str, object]]) -> None:
         self._folder = folder
         self._model = model
         self._hyperparameters = hyperparameters
@@ -149,7 +157,8 @@ class Ordeal:
         rows = write_jsonl(self._folder / f"rows-{number}.jsonl", code_pairs(ROWS, seed=number))
         file = self._client.files.create(file=rows, purpose="fine-tune")
         self._sha256[file.id] = hashlib.sha256(rows.read_bytes()).hexdigest()
-        method = {"type": "supervised", "supervised": {"hyperparameters": self._hyperparameters}}
+        given = self._hyperparameters[number % len(self._hyperparameters)]
+        method = {"type": "supervised", "supervised": {"hyperparameters": dict(given)}}
         job = self._client.fine_tuning.jobs.create(model=MODEL, training_file=file.id, seed=number, method=method)  # type: ignore[arg-type]
         self.found.jobs.append(job.id)
         self._stages.forget()

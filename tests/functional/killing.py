@@ -11,12 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fakes.word_rows import overlapping_pairs, write_jsonl
 from tests.functional.command_line import Outcome, finish, start
 from vectune.monitor.metric_log import read_metrics
+from vectune.train.checkpoints import Checkpoints
+from vectune.workflows.fitting import CHECKPOINTS
 from vectune.workflows.tune import partial_folder
 
 DECIDED = (0, 3, 4)  # exit statuses of a run that came to a verdict
+EPOCHS = {"full": 60, "lora": 40, "adapter": 5000, "static": 150}
+"""Over how many epochs a tiny model trains for several seconds by each method: an adapter, whose checkpoints are two
+seconds apart, is to have some of them."""
 _ATTEMPTS = 20
+_SETTINGS = {"train.patience": "1000000", "train.evals_per_epoch": "1", "evaluate.general": "false"}
 
 Run = Callable[..., Outcome]
 """Runs the command with arguments, in this process or another."""
@@ -28,10 +35,12 @@ def _in_a_process(*arguments: object) -> Outcome:
 
 @dataclass(frozen=True)
 class Survivor:
-    """A run that was killed: how many steps its log held then, and whether it was resumed and ended the same."""
+    """A run that was killed: how many steps its log held then, whether a checkpoint was being written, and of which
+    step there was one (0: none); whether it was resumed and ended the same."""
 
     killed_at_step: int
     in_checkpoint: bool
+    checkpoint_step: int
     resumed: bool
     identical: bool
     message: str
@@ -44,6 +53,15 @@ class Undisturbed:
     arguments: tuple[str, ...]
     measured: list[tuple[str, int, float]]
     seconds: float
+
+
+def arguments_of(method: str, base: Path, folder: Path, checkpoint_steps: int) -> list[str]:
+    """What the command is given to train `base` by `method` on pairs that are written to `folder`, long enough to be
+    killed in the middle."""
+    data = write_jsonl(folder / "pairs.jsonl", overlapping_pairs(60))
+    settings = {**_SETTINGS, "train.checkpoint_steps": str(checkpoint_steps)}
+    flags = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    return [str(data), "--base", str(base), "--method", method, "--epochs", str(EPOCHS[method]), *flags]
 
 
 def measured(folder: Path) -> list[tuple[str, int, float]]:
@@ -87,11 +105,12 @@ def kill_and_resume(whole: Undisturbed, folder: Path, draw: random.Random, resum
 def _resumed(whole: Undisturbed, folder: Path, resume: Run) -> Survivor:
     partial = partial_folder(folder)
     steps = [step for event, step, _ in measured(partial) if event == "train"]
-    in_checkpoint = any((partial / "checkpoints").glob(".step-*"))
+    in_checkpoint = any((partial / CHECKPOINTS).glob(".step-*"))
+    checkpoint_step = Checkpoints(partial / CHECKPOINTS).latest_step()
     outcome = resume("tune", "--resume", folder)
     resumed = outcome.status in DECIDED and not partial.exists()
     identical = resumed and measured(folder) == whole.measured
-    return Survivor(max(steps, default=0), in_checkpoint, resumed, identical, outcome.err)
+    return Survivor(max(steps, default=0), in_checkpoint, checkpoint_step, resumed, identical, outcome.err)
 
 
 def _wait_for_settings(process: subprocess.Popen[bytes], folder: Path) -> float:
