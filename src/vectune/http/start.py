@@ -95,7 +95,7 @@ def open_services(config: ServeConfig) -> Services:
         limits=CallerLimits(Usage(database)),
         transfers=Transfers(config.uploads_at_once),
         uploads=Uploads(config.uploads_at_once, _TURN_SECONDS),
-        bodies=BodyRoom(config.bodies_bytes),
+        bodies=BodyRoom(config.bodies_bytes, config.body_bytes),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
         graphs=graphs,
