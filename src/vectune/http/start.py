@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from vectune.config.jobs import JobsConfig
 from vectune.config.remote import endpoint
 from vectune.config.serve import ServeConfig
+from vectune.encode.backends.graph_aside import clear_unfinished
 from vectune.errors import UsageError
 from vectune.http.app import Lifespan, build_app
 from vectune.http.background import Background
@@ -113,6 +114,7 @@ def running(
         services.readiness.start()
         if services.graphs is not None:
             services.graphs.start(services.cache.renew)
+        services.background.submit(lambda progress: clear_unfinished())
         await asyncio.to_thread(_read_on, services)
         if supervisor is not None:
             await asyncio.to_thread(supervisor.start)

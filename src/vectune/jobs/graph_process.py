@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import orjson
 
+from vectune.encode.backends.graph_aside import clear_unfinished
 from vectune.encode.backends.graph_cache import CachedRuntime
 from vectune.errors import Interrupted, ModelError, VectuneError
 from vectune.jobs.held_process import asked
 from vectune.jobs.priority import give_way, go_first, thread_variables
 
 _STDOUT, _STDERR = 1, 2
+_END_SECONDS = 5.0
 
 
 class GraphProcess:
@@ -39,16 +42,21 @@ class GraphProcess:
                 said = process.stdout.read()
             except BrokenPipeError:
                 said = b""
+        if process.returncode:
+            clear_unfinished()  # it had no time to do so itself
         if self._closed:
             raise Interrupted("The server ends.")
         _refuse(process.returncode, said)
 
     def close(self) -> None:
-        """End the process, if one runs; none is started any more."""
+        """End the process, if one runs, and clear away what it had begun; none is started any more."""
         with self._lock:
             self._closed = True
-            if self._process is not None:
-                self._process.kill()
+        if self._process is not None:
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_SECONDS)  # until then it holds what it writes
+            clear_unfinished()
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "vectune.jobs.graph_process"]

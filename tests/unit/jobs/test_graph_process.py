@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vectune.config.remote import RemoteConfig
+from vectune.encode.backends.graph_aside import graph_aside
 from vectune.encode.backends.graph_encoder import GraphEncoder
 from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.backends.plain_bert import BertSession
@@ -91,6 +92,31 @@ def test_the_end_of_the_server_ends_the_process(tiny_model_folder: Path) -> None
     assert not Path(f"/proc/{pid}").exists()
     with pytest.raises(Interrupted):
         make(str(tiny_model_folder), "openvino")
+
+
+@pytest.mark.parametrize("way", ["killed", "closed"])
+def test_nothing_is_left_of_a_graph_that_never_got_ready(tiny_model_folder: Path, cache_folder: Path, way: str) -> None:
+    """The folder of a process that was ended in the middle is cleared away at once, whoever ended it; one that another
+    process writes stays."""
+    make = GraphProcess(nice=0, threads=1)
+    with graph_aside(cache_folder / "graphs" / "openvino-other") as other, ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, str(tiny_model_folder), "openvino")
+        until = time.monotonic() + PATIENCE
+        while len(_names(cache_folder)) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        if way == "killed":
+            os.kill(_pid(make), signal.SIGKILL)
+        else:
+            make.close()
+            assert _names(cache_folder) == [other.name]
+        with pytest.raises((ModelError, Interrupted)):
+            made.result(PATIENCE)
+        assert _names(cache_folder) == [other.name]
+
+
+def _names(cache_folder: Path) -> list[str]:
+    return sorted(each.name for each in (cache_folder / "graphs").iterdir())
 
 
 def _pid(make: GraphProcess) -> int:
