@@ -76,7 +76,7 @@ def open_services(config: ServeConfig) -> Services:
     files = FileStore(database, config.files_root, server_check(config.worker))
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
-    graphs = GraphMaker(GraphProcess(config.jobs.nice, config.jobs.threads or default_threads()))
+    graphs = GraphMaker(GraphProcess(config.jobs.nice, config.jobs.threads or default_threads(), config.log))
     opener = ModelOpener(config.backend, config.remote_served, Calls(config.upstream.parallel), graphs.want)
     cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
