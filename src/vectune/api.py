@@ -13,6 +13,7 @@ from vectune.data.check import CheckReport
 from vectune.encode.encoder import Encoder
 from vectune.encode.loading import load_encoder
 from vectune.encode.open_adapted import open_model
+from vectune.errors import ConfigError
 from vectune.monitor.progress import Progress, Silent
 from vectune.workflows.check import check_data
 from vectune.workflows.evaluate import Evaluation, evaluate
@@ -67,8 +68,12 @@ def load(
     """An encoder: `load(run.model).encode(texts)` gives float32 [len(texts), dim] of L2 norm 1.
 
     `model` is a run folder, a path, a name or `openai:MODEL` at the endpoint `base_url`; with `trust_remote_code` its
-    own Python code may run. ModelError when it can't be had.
+    own Python code may run. `max_tokens`, 1 or more, cuts texts earlier than the model would. ModelError when the model
+    can't be had, ConfigError for less than a token.
     """
+    if max_tokens is not None and max_tokens < 1:
+        told = f"`max_tokens` is {max_tokens} and must be at least 1."
+        raise ConfigError(told, "Leave it out for the model's own limit.")
 
     def local() -> Encoder:
         return load_encoder(str(model), max_tokens=max_tokens, device=device, trust_remote_code=trust_remote_code)

@@ -69,6 +69,17 @@ def test_errors_say_what_to_do(tmp_path: Path, tiny_model_folder: Path) -> None:
     assert all(caught.value.hint for caught in (wrong, bad, missing))
 
 
+@pytest.mark.parametrize("max_tokens", [0, -1])
+def test_texts_of_no_tokens_are_refused(tiny_model_folder: Path, max_tokens: int) -> None:
+    """`vectune.load` cuts texts to one token at least, here and at an endpoint; the error says what else to give."""
+    for name in (str(tiny_model_folder), "openai:model"):
+        with pytest.raises(ConfigError) as refused:
+            vectune.load(name, max_tokens=max_tokens, base_url="http://127.0.0.1:1")
+        assert str(refused.value) == f"`max_tokens` is {max_tokens} and must be at least 1."
+        assert refused.value.hint == "Leave it out for the model's own limit."
+    assert len(vectune.load(tiny_model_folder, max_tokens=1).encode(["red1 dog2"])) == 1
+
+
 def test_module_names_what_it_has() -> None:
     """The four functions are listed, and a name that is none is an AttributeError."""
     assert set(vectune.__all__) == {"check", "judge", "load", "tune"}

@@ -59,8 +59,9 @@ class ServeConfig(Config):
     body_bytes: int = Field(16 * _MIB, ge=1)
     """Largest body of any other request."""
     bodies_bytes: int = Field(256 * _MIB, ge=1)
-    """Memory for all such bodies that are on their way at a time, the first 64 KiB of each not counted; beyond that
-    callers are told to come back. At least `body_bytes`."""
+    """Memory for all such bodies that are on their way at a time, the first 64 KiB of each not counted, of one project
+    less by `body_bytes`; beyond that callers are told to come back. At least `body_bytes`, and where it is less than
+    twice that, one project may have `body_bytes` of it."""
     head_seconds: float = Field(10.0, gt=0)
     """Seconds that the head of a request may take to arrive."""
     body_seconds: float = Field(30.0, gt=0)

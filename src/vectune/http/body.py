@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import orjson
@@ -13,10 +14,10 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from vectune.errors import StorageError
-from vectune.http.body_room import BodyRoom
 from vectune.http.errors import BodyTooLarge, EncodingRefused, RequestRefused, place_of, sentences
 
 S = TypeVar("S", bound=BaseModel)
+Room = AbstractContextManager[Callable[[int], None]]
 _MOST_NAMES = 100
 """Fields that a body may have; no shape has nearly as many, and each that does not fit is told of."""
 _MOST_FIELDS, _FIELD_BYTES = 8, 4096
@@ -25,15 +26,15 @@ _DIGITS = 18
 _ALPHABETS = ("", "utf-8", "utf8", "us-ascii")
 
 
-async def read_json(request: Request, shape: type[S], most_bytes: int, room: BodyRoom) -> S:
+async def read_json(request: Request, shape: type[S], most_bytes: int, room: Room) -> S:
     """The body as `shape`. BodyTooLarge over the limit, RequestRefused for what is no JSON or does not fit.
 
-    While it arrives it takes of `room`: LimitReached where there is too little.
+    While it arrives it takes of `room`, as BodyRoom gives it: LimitReached where there is too little.
     """
     raw = bytearray()
     _refuse_packed(request)
     _refuse_announced(request, most_bytes)
-    with room.one() as hold:
+    with room as hold:
         async for block in request.stream():
             raw += block
             if len(raw) > most_bytes:

@@ -51,7 +51,7 @@ class _Found:
 async def create(request: Request) -> Response:
     """Vectors of one text or many."""
     work, caller = services_of(request), caller_of(request)
-    asked = await read_json(request, EmbeddingRequest, work.config.body_bytes, work.bodies)
+    asked = await read_json(request, EmbeddingRequest, work.config.body_bytes, work.bodies.one_of(caller.project))
     texts = _texts(asked.input, work)
     return await unless_left(request, _answered(request, work, caller, asked, texts))
 

@@ -28,7 +28,7 @@ from vectune.http.answer import answer
 from vectune.http.leaving import CallerLeft
 from vectune.http.limits import span
 from vectune.http.patience import BodyTooSlow
-from vectune.jobs.failures import without_paths
+from vectune.jobs.places import without_paths
 from vectune.jobs.quotas import LimitReached, QuotaSpent
 from vectune.jobs.refusals import TooLarge
 from vectune.serve.queue import Overloaded

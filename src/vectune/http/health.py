@@ -11,7 +11,7 @@ from vectune.errors import StorageError
 from vectune.http.answer import answer
 from vectune.http.metrics import Levels
 from vectune.http.services import Services, Work
-from vectune.jobs.failures import without_paths
+from vectune.jobs.places import without_paths
 
 router = APIRouter()
 

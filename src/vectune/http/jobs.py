@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs")
 @router.post("", openapi_extra=documented(JobRequest))
 async def create(request: Request, work: Work, caller: Who) -> Response:
     """Put a job into the queue."""
-    asked = await read_json(request, JobRequest, most_job_bytes(work), work.bodies)
+    asked = await read_json(request, JobRequest, most_job_bytes(work), work.bodies.one_of(caller.project))
     given, path = _hyperparameters(asked)
     new = NewJob(
         model=asked.model,

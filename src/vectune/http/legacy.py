@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/fine-tunes")
 @router.post("", openapi_extra=documented(LegacyRequest))
 async def create(request: Request, work: Work, caller: Who) -> Response:
     """Put a job into the queue."""
-    asked = await read_json(request, LegacyRequest, most_job_bytes(work), work.bodies)
+    asked = await read_json(request, LegacyRequest, most_job_bytes(work), work.bodies.one_of(caller.project))
     given = {name: value for name in (*_HYPERPARAMETERS, *UNUSED) if (value := getattr(asked, name)) is not None}
     new = NewJob(
         model=asked.model,

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from vectune.config.jobs import JobsConfig
 from vectune.config.remote import endpoint
 from vectune.config.serve import ServeConfig
+from vectune.encode.backends.graph_aside import clear_unfinished
 from vectune.errors import UsageError
 from vectune.http.app import Lifespan, build_app
 from vectune.http.background import Background
@@ -75,7 +76,7 @@ def open_services(config: ServeConfig) -> Services:
     files = FileStore(database, config.files_root, server_check(config.worker))
     models = ModelRegistry(database, config.home, aliases=config.names, bases=(config.default_model,))
     texts = TextCache(int(config.text_cache_mib * _MIB))
-    graphs = GraphMaker(GraphProcess(config.jobs.nice, config.jobs.threads or default_threads()))
+    graphs = GraphMaker(GraphProcess(config.jobs.nice, config.jobs.threads or default_threads(), config.log))
     opener = ModelOpener(config.backend, config.remote_served, Calls(config.upstream.parallel), graphs.want)
     cache = ModelCache(opener, int(config.model_gib * _GIB), weights_bytes, texts.forget, config.waiting_tokens)
     metrics = ServerMetrics(config.names, config.batch_tokens)
@@ -95,7 +96,7 @@ def open_services(config: ServeConfig) -> Services:
         limits=CallerLimits(Usage(database)),
         transfers=Transfers(config.uploads_at_once),
         uploads=Uploads(config.uploads_at_once, _TURN_SECONDS),
-        bodies=BodyRoom(config.bodies_bytes),
+        bodies=BodyRoom(config.bodies_bytes, config.body_bytes),
         tokens=None if config.token_table is None else read_token_table(config.token_table),
         texts=texts,
         graphs=graphs,
@@ -113,6 +114,7 @@ def running(
         services.readiness.start()
         if services.graphs is not None:
             services.graphs.start(services.cache.renew)
+        services.background.submit(lambda progress: clear_unfinished())
         await asyncio.to_thread(_read_on, services)
         if supervisor is not None:
             await asyncio.to_thread(supervisor.start)

@@ -18,6 +18,7 @@ from vectune.errors import (
     TrainingError,
     VectuneError,
 )
+from vectune.jobs.places import without_paths
 from vectune.jobs.refusals import DatabaseAway
 from vectune.store.atomic import no_room
 
@@ -30,9 +31,6 @@ _OUR_FAULT = "Something went wrong in vectune itself. The log of the service has
 _MEMORY_SIGNS = ("can't allocate memory", "std::bad_alloc", "not enough memory")
 _MOST_SAID = 2000
 _FLAG = re.compile(r"--([a-z][a-z-]*)")
-_ADDRESS = re.compile(r"https?://[^\s,;'\"]+(?<!\.)")
-_PATH = re.compile(r"(?<![\w.:])/(?!v1/)[^\s:,;'\"]*/[^\s:,;'\"]*(?<!\.)")
-"""A path of this machine, which clients need not know; those of the service they do."""
 _HYPERPARAMETERS = {
     "epochs": "n_epochs", "batch-size": "batch_size", "learning-rate": "learning_rate_multiplier", "dims": "dimensions",
     "loss": "loss", "method": "method", "max-tokens": "max_tokens", "patience": "patience",
@@ -87,11 +85,6 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     for path in sorted(names, key=len, reverse=True):
         text = text.replace(path, names[path])
     return text
-
-
-def without_paths(text: str) -> str:
-    """`text` without paths of this machine and addresses of endpoints."""
-    return _PATH.sub("its place on the server", _ADDRESS.sub("the endpoint", text))
 
 
 def said(error: VectuneError, names: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from vectune.config import RetentionConfig, ServeConfig
 from vectune.config.jobs import JobsConfig
+from vectune.encode.backends.graph_aside import graph_aside
 from vectune.errors import ConfigError, StorageError, UsageError
 from vectune.http.start import housekeeping_of, open_services, running, serve, workers_config
 from vectune.jobs.home import open_home
@@ -65,6 +66,20 @@ async def test_files_that_were_not_read_are_read_on(tmp_path: Path) -> None:
             while services.files.unread():
                 await asyncio.sleep(0.05)
     assert services.files.get("other", "theirs").status in ("processed", "error")
+
+
+async def test_unfinished_graphs_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last server left half made goes when the next one starts; what a process still writes stays."""
+    monkeypatch.setenv("VECTUNE_CACHE", str(tmp_path / "cache"))
+    graphs = tmp_path / "cache" / "graphs"
+    left = graphs / ".openvino-a.0123.partial"
+    left.mkdir(parents=True)
+    services = open_services(ServeConfig(home=tmp_path / "home", default_model="plain-model"))
+    with graph_aside(graphs / "openvino-b") as aside:
+        async with running(services)(FastAPI()), asyncio.timeout(60):
+            while left.exists():
+                await asyncio.sleep(0.05)
+        assert aside.is_dir()
 
 
 def test_large_files_are_read_by_a_process_of_their_own(tmp_path: Path) -> None:

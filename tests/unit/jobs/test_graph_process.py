@@ -6,18 +6,24 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
+from vectune.config.log import LogConfig
 from vectune.config.remote import RemoteConfig
+from vectune.encode.backends.graph_aside import graph_aside
 from vectune.encode.backends.graph_encoder import GraphEncoder
 from vectune.encode.backends.openvino import OpenvinoSession
 from vectune.encode.backends.plain_bert import BertSession
 from vectune.errors import Interrupted, ModelError
 from vectune.jobs.graph_process import GraphProcess
+from vectune.monitor.json_log import writing_log
 from vectune.serve.graphs import GraphMaker
 from vectune.serve.models import ModelCache
 from vectune.serve.opening import ModelOpener
@@ -93,9 +99,67 @@ def test_the_end_of_the_server_ends_the_process(tiny_model_folder: Path) -> None
         make(str(tiny_model_folder), "openvino")
 
 
-def _pid(make: GraphProcess) -> int:
+@pytest.mark.parametrize("way", ["killed", "closed"])
+def test_nothing_is_left_of_a_graph_that_never_got_ready(tiny_model_folder: Path, cache_folder: Path, way: str) -> None:
+    """The folder of a process that was ended in the middle is cleared away at once, whoever ended it; one that another
+    process writes stays."""
+    make = GraphProcess(nice=0, threads=1)
+    with graph_aside(cache_folder / "graphs" / "openvino-other") as other, ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, str(tiny_model_folder), "openvino")
+        _wait_for(lambda: len(_names(cache_folder)) == 2)
+        if way == "killed":
+            os.kill(_pid(make), signal.SIGKILL)
+        else:
+            make.close()
+            assert _names(cache_folder) == [other.name]
+        with pytest.raises((ModelError, Interrupted)):
+            made.result(PATIENCE)
+        assert _names(cache_folder) == [other.name]
+
+
+def test_what_it_says_is_in_the_log(
+    tiny_model_folder: Path, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process says that dies in a library stands in the file that the service logs to, in a line of JSON like
+    all others."""
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")  # says what libraries say by themselves: that it dies, on stderr
+    config = LogConfig(file=tmp_path / "service.log")
+    make = GraphProcess(nice=0, threads=1, log=config)
+    with writing_log(config), ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make, str(tiny_model_folder), "openvino")
+        _wait_for(lambda: (cache_folder / "graphs").is_dir() and bool(_names(cache_folder)))
+        os.kill(_pid(make), signal.SIGABRT)
+        with pytest.raises(ModelError, match="signal 6"):
+            made.result(PATIENCE)
+    assert any("Fatal Python error: Aborted" in line["message"] for line in _lines(tmp_path / "service.log"))
+
+
+def test_fault_of_ours_is_in_the_log(tmp_path: Path) -> None:
+    """An error that nobody foresaw is a line in the file that the service logs to, with where it came from."""
+    log = tmp_path / "service.log"
+    with pytest.raises(ModelError, match="status 1"):
+        GraphProcess(nice=0, threads=1, log=LogConfig(file=log))(None, "openvino")  # type: ignore[arg-type]
+    (line,) = _lines(log)
+    assert (line["level"], line["message"]) == ("critical", "the process ends")
+    assert "open_encoder" in line["traceback"]
+
+
+def _lines(log: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in log.read_bytes().splitlines()]
+
+
+def _wait_for(state: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
-    while make._process is None:
+    while not state():
         assert time.monotonic() < until
         time.sleep(0.001)
+
+
+def _names(cache_folder: Path) -> list[str]:
+    return sorted(each.name for each in (cache_folder / "graphs").iterdir())
+
+
+def _pid(make: GraphProcess) -> int:
+    _wait_for(lambda: make._process is not None)
+    assert make._process is not None
     return make._process.pid

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -13,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
+from vectune.encode.backends.graph_aside import GRAPHS, graph_aside
 from vectune.encode.export.manifest import is_export
 from vectune.encode.resolve import weights_sha256
 from vectune.errors import ModelError, StorageError
-from vectune.store.atomic import keep, storage_error
+from vectune.store.atomic import PARTIAL, keep, storage_error
 from vectune.store.cache_folder import cache_folder
 
 if TYPE_CHECKING:
     from vectune.encode.sentence_encoder import SentenceEncoder
 
-GRAPHS = "graphs"
 _LIBRARIES = {
     "openvino": ("openvino", "torch", "transformers", "sentence-transformers"),
     "onnx": ("onnxscript", "onnx", "torch", "transformers", "sentence-transformers"),
@@ -84,21 +83,15 @@ def _export(folder: Path, runtime: CachedRuntime, kept: Path, encoder: SentenceE
     from vectune.encode.export.folder import write_export
 
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{kept.name}.", dir=kept.parent))
+        with graph_aside(kept) as aside:
+            write_export(encoder, folder, aside, runtime)
+            _check(aside, runtime, encoder)
+            aside.chmod(0o755)
+            if anew or not is_export(kept):
+                _move_away(kept)
+            _keep(aside, kept)
     except OSError as error:
         raise storage_error(kept, error) from error
-    try:
-        write_export(encoder, folder, aside, runtime)
-        _check(aside, runtime, encoder)
-        aside.chmod(0o755)
-        if anew or not is_export(kept):
-            _move_away(kept)
-        _keep(aside, kept)
-    except OSError as error:
-        raise storage_error(kept, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _keep(aside: Path, kept: Path) -> None:
@@ -112,7 +105,7 @@ def _keep(aside: Path, kept: Path) -> None:
 
 def _move_away(damaged: Path) -> None:
     """Free the name: what has it is no whole graph, and nothing can be renamed onto it."""
-    gone = damaged.with_name(f".{damaged.name}.{uuid4().hex[:12]}")
+    gone = damaged.with_name(f".{damaged.name}.{uuid4().hex[:12]}{PARTIAL}")
     with suppress(FileNotFoundError):
         damaged.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
